@@ -1,0 +1,1 @@
+"""The sentinel: the process beside the loop that approves, vetoes, halts and kills."""

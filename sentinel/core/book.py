@@ -1,0 +1,277 @@
+"""What works at the venue, symbol by symbol, with its sums kept as orders come and go."""
+
+from __future__ import annotations
+
+from ipc.numbers import SCALE
+from sentinel.core.limits import SymbolTerms
+from sentinel.core.order import BUY, Order, converted, notional_of
+
+
+class SideBook:
+    """The working orders of one symbol on one side, summed.
+
+    Legs of one group are alternatives: the group counts once, at its largest leg.
+    """
+
+    def __init__(self) -> None:
+        self.qty = 0
+        self.notional = 0
+        """In account currency, scale 10⁵⁴, each order at its own valuation."""
+        self.groups: dict[str, dict[str, Order]] = {}
+        self.singles: dict[str, Order] = {}
+
+    def add(self, order: Order) -> None:
+        """Count an order."""
+        if order.leg and order.group is not None:
+            qty, notional = self.group_size(order.group)
+            self.groups.setdefault(order.group, {})[order.cl_ord_id] = order
+            self._move(order.group, qty, notional)
+        else:
+            self.singles[order.cl_ord_id] = order
+            self.qty += order.held_leaves
+            self.notional += held_notional(order)
+
+    def remove(self, order: Order) -> None:
+        """Count it no more; its numbers must be those it was added with."""
+        if order.leg and order.group is not None:
+            qty, notional = self.group_size(order.group)
+            legs = self.groups[order.group]
+            del legs[order.cl_ord_id]
+            if not legs:
+                del self.groups[order.group]
+            self._move(order.group, qty, notional)
+        else:
+            del self.singles[order.cl_ord_id]
+            self.qty -= order.held_leaves
+            self.notional -= held_notional(order)
+
+    def group_size(self, group: str | None) -> tuple[int, int]:
+        """Return the largest leg's quantity and the largest leg's notional."""
+        legs = self.groups.get(group) if group is not None else None
+        if not legs:
+            return 0, 0
+        return max(o.held_leaves for o in legs.values()), max(map(held_notional, legs.values()))
+
+    def _move(self, group: str, qty_before: int, notional_before: int) -> None:
+        qty, notional = self.group_size(group)
+        self.qty += qty - qty_before
+        self.notional += notional - notional_before
+
+    def with_order(self, qty: int, notional: int, leg_group: str | None) -> tuple[int, int]:
+        """Return (quantity, notional) of this side if one more order worked on it."""
+        group_qty, group_notional = self.group_size(leg_group)
+        if leg_group is None:
+            return self.qty + qty, self.notional + notional
+        return (
+            self.qty + max(0, qty - group_qty),
+            self.notional + max(0, notional - group_notional),
+        )
+
+
+def held_notional(order: Order) -> int:
+    """What the order would still trade, in account currency at scale 10⁵⁴."""
+    return converted(notional_of(order.held_leaves, order.held_unit), order.fx)
+
+
+class Instrument:
+    """One symbol: its terms, its last quote, its position and its working orders."""
+
+    def __init__(self, symbol: str, terms: SymbolTerms) -> None:
+        self.symbol = symbol
+        self.terms = terms
+        self.bid = 0
+        self.ask = 0
+        self.quote_at_ns = 0
+        self.own_bid = 0
+        self.own_ask = 0
+        self.own_at_ns = 0
+        self.position = 0
+        self.avg_price = 0
+        self.round_trip = 0
+        """Realised result since the position was last flat, scale 10⁵⁴."""
+        self.mark2 = 0
+        """Twice the price at which the position was last valued; 0 if it never was."""
+        self.buys = SideBook()
+        self.sells = SideBook()
+        self.fx: Instrument | None = None
+        """The instrument whose mid converts this one's money; None if it needs none."""
+        self.worth = Worth()
+
+    @property
+    def quoted(self) -> bool:
+        """Whether there is a usable quote: both sides above zero and not crossed."""
+        return 0 < self.bid <= self.ask
+
+    def side(self, side: int) -> SideBook:
+        """Return the book of one side."""
+        return self.buys if side == BUY else self.sells
+
+    def reducible(self, side: int, leg_group: str | None) -> int:
+        """Return the largest quantity that an order on `side` may have and only reduce.
+
+        Judged against the position and every order that already works on that side; the legs of
+        the same group are alternatives to the new one.
+        """
+        held = -self.position * side
+        if held <= 0:
+            return 0
+        book = self.side(side)
+        others = book.qty - book.group_size(leg_group)[0]
+        return max(0, held - others)
+
+    @property
+    def fx2(self) -> int:
+        """Twice the converting mid; 0 where no conversion is needed or none is known."""
+        return 0 if self.fx is None or not self.fx.quoted else self.fx.bid + self.fx.ask
+
+    def position_worth2(self) -> int:
+        """The position at the mid in account currency, doubled, signed, scale 10⁵⁴."""
+        mid2 = self.bid + self.ask if self.quoted else self.mark2
+        return converted(self.position * mid2 * self.terms.multiplier, self.fx2)
+
+    def worst_qty(self, side: int, side_qty: int) -> int:
+        """Return the position on `side` if all of `side_qty` were filled."""
+        return self.position * side + side_qty
+
+
+class Reserve:
+    """Money that approved orders may still need, in one currency; all at scale 10⁵⁴."""
+
+    def __init__(self) -> None:
+        self.own = 0
+        """Notional and fees, in the currency itself."""
+        self.notional = 0
+        """The notional alone, in account currency."""
+        self.fees = 0
+        """The fees alone, in account currency."""
+
+    def move(self, own: int, notional: int, fees: int) -> None:
+        """Add, or with negative numbers give back."""
+        self.own += own
+        self.notional += notional
+        self.fees += fees
+
+
+def fees_on(notional: int, fee_bps: int) -> int:
+    """The proportional fee on money at scale 10⁵⁴, `fee_bps` scaled by 10¹⁸, rounded up."""
+    return -(-notional * fee_bps // (10_000 * SCALE))
+
+
+def needs_of(order: Order, qty: int) -> tuple[int, int, int]:
+    """What `qty` of an order needs: (own, notional, fees) as in `Reserve`."""
+    if not order.reserves or qty == 0:
+        return 0, 0, 0
+    notional = notional_of(qty, order.held_unit)
+    proportional = fees_on(notional, order.fee_bps)
+    fixed = order.fee_fixed * SCALE * SCALE
+    return (
+        notional + proportional + fixed,
+        converted(notional, order.fx),
+        converted(proportional, order.fx) + fixed,
+    )
+
+
+class Book:
+    """All working orders and all instruments; the only place that changes either.
+
+    The sums over all symbols are refreshed only for instruments that changed since they were
+    last asked for, so that their cost does not grow with the number of symbols.
+    """
+
+    def __init__(self) -> None:
+        self.instruments: dict[str, Instrument] = {}
+        self.working: dict[str, Order] = {}
+        self.counts: dict[str, int] = {}
+        """Working orders by scope ("" is all, `symbol:…`, `strategy:…`), venue-made legs not."""
+        self.reserved: dict[str, Reserve] = {}
+        self.held: dict[str, Instrument] = {}
+        """The instruments with a position."""
+        self.totals = Worth()
+        self._dirty: dict[str, Instrument] = {}
+
+    def touch(self, instrument: Instrument) -> None:
+        """Note that an instrument's worth may have changed."""
+        self._dirty[instrument.symbol] = instrument
+
+    def hold(self, instrument: Instrument, qty: int) -> None:
+        """Set a position."""
+        instrument.position = qty
+        if qty:
+            self.held[instrument.symbol] = instrument
+        else:
+            self.held.pop(instrument.symbol, None)
+        self.touch(instrument)
+
+    def refreshed_totals(self) -> Worth:
+        """Return the sums over all symbols, up to date."""
+        for instrument in self._dirty.values():
+            self.totals.move(instrument.worth, -1)
+            instrument.worth = Worth.of(
+                instrument, instrument.buys.notional, instrument.sells.notional
+            )
+            self.totals.move(instrument.worth, 1)
+        self._dirty.clear()
+        return self.totals
+
+    def add(self, order: Order) -> None:
+        """Let an order work, or work again after a change."""
+        self.working[order.cl_ord_id] = order
+        self._count(order, 1)
+
+    def drop(self, order: Order) -> None:
+        """Take an order out, for good or to change it."""
+        del self.working[order.cl_ord_id]
+        self._count(order, -1)
+
+    def _count(self, order: Order, sign: int) -> None:
+        instrument = self.instruments[order.symbol]
+        side = instrument.side(order.side)
+        if sign > 0:
+            side.add(order)
+        else:
+            side.remove(order)
+        if order.parent is None:
+            for scope in ("", f"symbol:{order.symbol}", f"strategy:{order.strategy}"):
+                self.counts[scope] = self.counts.get(scope, 0) + sign
+        own, notional, fees = needs_of(order, order.held_leaves)
+        if own:
+            self.reserve(order.currency).move(sign * own, sign * notional, sign * fees)
+        self.touch(instrument)
+
+    def reserve(self, currency: str) -> Reserve:
+        """Return the reserve of one currency."""
+        if currency not in self.reserved:
+            self.reserved[currency] = Reserve()
+        return self.reserved[currency]
+
+
+class Worth:
+    """What a symbol, or all of them, is worth in account currency, doubled, scale 10⁵⁴."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.buys = 0
+        self.sells = 0
+        self.gross = 0
+
+    @classmethod
+    def of(cls, instrument: Instrument, buys: int, sells: int) -> Worth:
+        """Value a position at the mid and each side's orders at their own valuation."""
+        worth = cls()
+        worth.position = instrument.position_worth2()
+        worth.buys = 2 * buys
+        worth.sells = 2 * sells
+        worth.gross = max(abs(worth.position + worth.buys), abs(worth.position - worth.sells))
+        return worth
+
+    @property
+    def net(self) -> int:
+        """The larger of the two worst cases: all buys filled, or all sells."""
+        return max(abs(self.position + self.buys), abs(self.position - self.sells))
+
+    def move(self, other: Worth, sign: int) -> None:
+        """Add (+1) or take away (-1)."""
+        self.position += sign * other.position
+        self.buys += sign * other.buys
+        self.sells += sign * other.sells
+        self.gross += sign * other.gross
