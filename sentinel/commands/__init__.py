@@ -1,0 +1,1 @@
+"""One file per command; each exports a click `command` and decides nothing itself."""
