@@ -149,6 +149,8 @@ def on_epoch(state: State, event: EpochStarted) -> list[Effect]:
     first = state.epoch == 0
     state.epoch = event.epoch
     state.account_id, state.mode = event.account_id, event.mode
+    state.boot_id, state.offset_ns = event.boot_id, event.offset_ns
+    state.approval_ttl_ns = event.approval_ttl_ns
     state.sessions.clear()
     for instrument in state.book.instruments.values():
         instrument.bid = instrument.ask = instrument.own_bid = instrument.own_ask = 0

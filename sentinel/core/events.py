@@ -33,6 +33,8 @@ class EpochStarted(Happening, frozen=True, kw_only=True, tag="epoch"):
     account_id: str
     mode: str
     version: str
+    approval_ttl_ns: int = 0
+    """How long an approval is good."""
 
 
 class LimitsLoaded(Happening, frozen=True, kw_only=True, tag="limits"):

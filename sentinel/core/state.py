@@ -77,6 +77,8 @@ class State:
         self.seq = 0
         self.alerts_made = 0
         self.approval_ttl_ns = 0
+        self.boot_id = ""
+        self.offset_ns = 0
         self.account_id = ""
         self.mode = "paper"
         self.rules: Rulebook | None = None

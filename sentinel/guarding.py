@@ -1,0 +1,101 @@
+"""A sentinel and one child process together. The child's end ends both, after what it set going."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+
+from ipc.clock import NS_PER_S, SystemClock
+from sentinel.adapters.process_tree import become_subreaper, reap_children
+from sentinel.commands.starting import start
+from sentinel.core.kill import RUNNING
+from sentinel.running import Running
+
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+LINGER_NS = 15 * NS_PER_S
+"""How long a kill sequence may go on after the command's end."""
+
+
+class Child:
+    """The guarded command."""
+
+    def __init__(self, words: tuple[str, ...], env: dict[str, str]) -> None:
+        # The words come from the operator's own command line; no shell is involved.
+        self.process = subprocess.Popen(words, env=env)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The children that are not orphans of the loop."""
+        return (self.process.pid,)
+
+    @property
+    def code(self) -> int:
+        """The shell's exit code of the command."""
+        code = self.process.returncode
+        return 128 - code if code < 0 else code
+
+
+def guard(
+    config: str | None, state_dir: str | None, runtime_dir: str | None, words: tuple[str, ...]
+) -> int:
+    """Start a sentinel, then the command; return the command's code."""
+    become_subreaper()
+    children: list[Child] = []
+
+    def own() -> tuple[int, ...]:
+        return tuple(pid for child in children for pid in child.pids)
+
+    running, paths = start(config, state_dir, runtime_dir, own_children=own)
+    try:
+        env = {
+            **os.environ,
+            "SENTINEL_CONFIG": str(running.config_path.absolute()),
+            "SENTINEL_STATE_DIR": str(paths.state_dir),
+            "SENTINEL_RUNTIME_DIR": str(paths.runtime_dir),
+        }
+        running.stop_on_signals()
+        signal.signal(signal.SIGINT, lambda *_: None)
+        try:
+            children.append(Child(words, env))
+        except FileNotFoundError:
+            running.log.write("command_not_found", command=words[0])
+            return NOT_FOUND
+        except OSError as error:
+            running.log.write("command_failed", command=words[0], detail=error.strerror)
+            return NOT_EXECUTABLE
+        child = children[0]
+        waiter = threading.Thread(target=_wait, args=(child, running), daemon=True)
+        waiter.start()
+        sentinel_code = running.run()
+        _end(child)
+        return sentinel_code or child.code
+    finally:
+        running.close()
+        reap_children(own())
+
+
+def _wait(child: Child, running: Running) -> None:
+    """When the command has ended, let a kill sequence finish, then end the sentinel."""
+    child.process.wait()
+    clock = SystemClock()
+    deadline_ns = clock.elapsed_ns() + LINGER_NS
+    clock.sleep_ms(300)
+    while running.state.kill.stage in RUNNING and clock.elapsed_ns() < deadline_ns:
+        clock.sleep_ms(50)
+    running.stop()
+
+
+def _end(child: Child) -> None:
+    """The sentinel ends first (SIGTERM): the command must not go on without one."""
+    try:
+        child.process.wait(timeout=2)
+    except subprocess.TimeoutExpired:
+        child.process.terminate()
+        try:
+            child.process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            child.process.kill()
+            child.process.wait()
