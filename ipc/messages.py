@@ -251,19 +251,12 @@ class AcceptConfigRequest(Value, frozen=True, kw_only=True, tag="accept_config")
     by: str
 
 
-class AccountRequest(Value, frozen=True, kw_only=True, tag="account"):
-    """Ask what the broker says, as last read by the sentinel's own connection."""
-
-    protocol: int
-
-
 ControlRequest = (
     StatusRequest
     | HaltRequest
     | ReduceRequest
     | ResumeRequest
     | AcceptConfigRequest
-    | AccountRequest
 )
 
 

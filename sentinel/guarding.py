@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import threading
@@ -23,13 +25,18 @@ class Child:
     """The guarded command."""
 
     def __init__(self, words: tuple[str, ...], env: dict[str, str]) -> None:
-        # The words come from the operator's own command line; no shell is involved.
-        self.process = subprocess.Popen(words, env=env)
+        # No shell is involved. A session of its own makes the kill of its group sure.
+        self.process = subprocess.Popen(words, env=env, start_new_session=True)
 
     @property
     def pids(self) -> tuple[int, ...]:
         """The children that are not orphans of the loop."""
         return (self.process.pid,)
+
+    def interrupt(self) -> None:
+        """Pass Ctrl-C on: the command ends as it likes, and then so do we."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGINT)
 
     @property
     def code(self) -> int:
@@ -55,9 +62,9 @@ def guard(
             "SENTINEL_CONFIG": str(running.config_path.absolute()),
             "SENTINEL_STATE_DIR": str(paths.state_dir),
             "SENTINEL_RUNTIME_DIR": str(paths.runtime_dir),
+            "SENTINEL_GUARD": secrets.token_hex(16),
         }
         running.stop_on_signals()
-        signal.signal(signal.SIGINT, lambda *_: None)
         try:
             children.append(Child(words, env))
         except FileNotFoundError:
@@ -67,6 +74,7 @@ def guard(
             running.log.write("command_failed", command=words[0], detail=error.strerror)
             return NOT_EXECUTABLE
         child = children[0]
+        signal.signal(signal.SIGINT, lambda *_: child.interrupt())
         waiter = threading.Thread(target=_wait, args=(child, running), daemon=True)
         waiter.start()
         sentinel_code = running.run()

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec import Struct
+
 from ipc.arrivals import Batch, ControlIncoming, GateIncoming
 from ipc.clock import NS_PER_MS, NS_PER_S
 from ipc.messages import ControlReply, GateReply, Heartbeat
@@ -15,8 +17,9 @@ from sentinel.adapters.inbox import Inbox
 from sentinel.adapters.stamp import Posted, Stamp, Stamper
 from sentinel.core.decide import next_deadline_ns
 from sentinel.core.effects import Effect
-from sentinel.core.events import Event, Happening, ProcessGone, SentinelStalled, TimePassed
+from sentinel.core.events import Event, ProcessGone, SentinelStalled, TimePassed
 from sentinel.core.ledger import Entry, Ledger, encode_entry
+from sentinel.core.steps import Happening
 from sentinel.gatekeeper import Gatekeeper
 from sentinel.operators import Operators
 
@@ -42,51 +45,38 @@ class Transport(Protocol):
         ...
 
 
+class Ports(Struct, frozen=True, kw_only=True):
+    """Everything outside that the loop uses; each is one call that does not block."""
+
+    transport: Transport
+    inbox: Inbox[Posted]
+    stamper: Stamper
+    append: Callable[[list[bytes]], object]
+    """Journal payloads in one write; what it returned from is safe."""
+    perform: Callable[[Effect, Stamp], None]
+    ended: Callable[[list[int]], list[str]]
+    """Readable descriptors to the runs whose process has ended."""
+    published: Callable[[Entry], None]
+    housekeeping: Callable[[Stamp], None]
+    alive: Callable[[], object]
+
+
 class Loop:
     """Runs passes until told to end. Everything it uses is given to it."""
 
     def __init__(
-        self,
-        *,
-        transport: Transport,
-        inbox: Inbox[Posted],
-        stamper: Stamper,
-        ledger: Ledger,
-        gatekeeper: Gatekeeper,
-        operators: Operators,
-        append: Callable[[list[bytes]], object],
-        perform: Callable[[Effect, Stamp], None],
-        housekeeping: Callable[[Stamp], None],
-        alive: Callable[[], object],
-        published: Callable[[Entry], None],
+        self, ledger: Ledger, gatekeeper: Gatekeeper, operators: Operators, ports: Ports
     ) -> None:
-        self._transport = transport
-        self._inbox = inbox
-        self._stamper = stamper
         self._ledger = ledger
         self._gatekeeper = gatekeeper
         self._operators = operators
-        self._append = append
-        self._perform = perform
-        self._housekeeping = housekeeping
-        self._alive = alive
-        self._published = published
-        self._pidfds: dict[int, str] = {}
+        self._ports = ports
         self._entries: list[Entry] = []
         self._effects: list[Effect] = []
         self._answers: list[Callable[[], object]] = []
         self._housekept_ns = 0
-        self._last_ns = stamper.now().at_ns
+        self._last_ns = ports.stamper.now().at_ns
         self.stopping = False
-        self.passes = 0
-
-    def watch(self, pidfd: int, run_id: str) -> None:
-        """Take a readable process descriptor for the end of this run."""
-        self._pidfds[pidfd] = run_id
-
-    def unwatch(self, pidfd: int) -> None:
-        """Watch it no longer."""
-        self._pidfds.pop(pidfd, None)
 
     def run(self) -> None:
         """Pass after pass until `stopping`."""
@@ -96,12 +86,12 @@ class Loop:
     def one_pass(self) -> None:
         """Poll once, decide everything that came, journal it, act on it."""
         timeout_ms = self._timeout_ms()
-        batch = self._transport.poll(timeout_ms)
-        stamp = self._stamper.now()
+        batch = self._ports.transport.poll(timeout_ms)
+        stamp = self._ports.stamper.now()
         self._notice_stall(stamp, timeout_ms)
         for request in batch.control:
             self._control(request, stamp)
-        for posted in self._inbox.drain():
+        for posted in self._ports.inbox.drain():
             event = posted(stamp)
             if event is not None:
                 self._decide(event)
@@ -120,9 +110,8 @@ class Loop:
         if stamp.at_ns - self._housekept_ns >= HOUSEKEEPING_NS:
             self._housekept_ns = stamp.at_ns
             self._keep_house(stamp)
-        self._last_ns = self._stamper.now().at_ns
-        self.passes += 1
-        self._alive()
+        self._last_ns = self._ports.stamper.now().at_ns
+        self._ports.alive()
 
     def _timeout_ms(self) -> int:
         due_ns = next_deadline_ns(self._ledger.state) - self._last_ns
@@ -138,7 +127,7 @@ class Loop:
         if strangers is not None:
             self._decide(strangers)
             self._commit(stamp)
-        self._housekeeping(stamp)
+        self._ports.housekeeping(stamp)
 
     def _decide(self, event: Event) -> list[Effect]:
         entries, effects = self._ledger.take(event)
@@ -151,7 +140,7 @@ class Loop:
         if not isinstance(found, ControlReply):
             found = self._operators.answered(incoming, self._decide(found))
         reply = found
-        self._answers.append(lambda: self._transport.send_control(incoming.peer, reply))
+        self._answers.append(lambda: self._ports.transport.send_control(incoming.peer, reply))
 
     def _gate(self, incoming: GateIncoming, stamp: Stamp) -> None:
         keeper = self._gatekeeper
@@ -159,30 +148,28 @@ class Loop:
         if found is None:
             return
         if not isinstance(found, Happening):
-            self._transport.send_gate(incoming.peer, found)
+            self._ports.transport.send_gate(incoming.peer, found)
             return
         effects = self._decide(found)
         state = self._ledger.state.trading.state
         reply = keeper.reply_of(incoming, effects, state, stamp.offset_ns)
         if reply is None:
             return
-        self._answers.append(lambda: self._transport.send_gate(incoming.peer, reply))
+        self._answers.append(lambda: self._ports.transport.send_gate(incoming.peer, reply))
 
     def _deaths(self, ready: list[int], stamp: Stamp) -> None:
-        for fd in ready:
-            run_id = self._pidfds.pop(fd, None)
-            if run_id is not None:
-                self._decide(ProcessGone(at_ns=stamp.at_ns, wall_ns=stamp.wall_ns, run_id=run_id))
+        for run_id in self._ports.ended(ready):
+            self._decide(ProcessGone(at_ns=stamp.at_ns, wall_ns=stamp.wall_ns, run_id=run_id))
 
     def _commit(self, stamp: Stamp) -> None:
         """Write everything that was decided, and only then let it be seen or done."""
         entries, effects, answers = self._entries, self._effects, self._answers
         self._entries, self._effects, self._answers = [], [], []
         if entries:
-            self._append([encode_entry(entry) for entry in entries])
+            self._ports.append([encode_entry(entry) for entry in entries])
         for answer in answers:
             answer()
         for effect in effects:
-            self._perform(effect, stamp)
+            self._ports.perform(effect, stamp)
         for entry in entries:
-            self._published(entry)
+            self._ports.published(entry)

@@ -12,7 +12,6 @@ from ipc.config.values import RiskConfig
 from ipc.messages import (
     PROTOCOL,
     AcceptConfigRequest,
-    AccountRequest,
     ControlReply,
     HaltRequest,
     ReduceRequest,
@@ -36,10 +35,9 @@ Document = Callable[[], dict[str, object]]
 class Operators:
     """Answers what a person's commands ask."""
 
-    def __init__(self, *, status: Document, account: Document) -> None:
+    def __init__(self, *, status: Document) -> None:
         self.epoch = 0
         self._status = status
-        self._account = account
         self.pending: tuple[RiskConfig, str] | None = None
         """The looser configuration that waits for `accept-config`, and its hash."""
 
@@ -56,8 +54,6 @@ class Operators:
         match message:
             case StatusRequest():
                 return self.reply(ok=True, code="DONE", document=self._status())
-            case AccountRequest():
-                return self.reply(ok=True, code="DONE", document=self._account())
             case HaltRequest():
                 return HaltRequested(
                     at_ns=at_ns,

@@ -12,29 +12,28 @@ from collections.abc import Callable
 
 from broker_api.errors import BrokerError
 from broker_api.protocol import Oversight
-from broker_api.values import Snapshot, WorkingOrder
+from broker_api.values import Snapshot
 from ipc.clock import NS_PER_MS, Clock
 from ipc.numbers import format_decimal, parse_decimal
-from sentinel.adapters.stamp import Posted, Stamp
-from sentinel.core.effects import CancelOrders, HandlePositions, ReadVenue
-from sentinel.core.events import (
-    AccountRead,
-    BrokerRead,
-    ConditionChanged,
-    Event,
-    FillSeen,
-    OrdersCancelled,
-    PositionRead,
-    PositionsHandled,
-    VenueRead,
+from sentinel.adapters.stamp import Posted
+from sentinel.adapters.venue_events import (
+    Task,
+    broker_read,
+    failed,
+    last_price,
+    open_positions,
+    protective,
+    rounded,
 )
+from sentinel.core.effects import CancelOrders, HandlePositions, ReadVenue
+from sentinel.core.events import ConditionChanged
+from sentinel.core.steps import OrdersCancelled, PositionsHandled, VenueRead
 
 LOST = "DROP_COPY_LOST"
 TASKS_MAX = 64
 STOP_AWAY_BPS = 100
 """Where a protective stop is placed when the loop left none: 1 % from the last price."""
 FLATTEN_READS = 10
-Task = CancelOrders | ReadVenue | HandlePositions
 
 
 class DropCopy:
@@ -202,112 +201,9 @@ class DropCopy:
                 if o.cl_ord_id in keep and o.symbol == position.symbol
             )
             bare = abs(qty) - covered
-            price = _last_price(seen, position.symbol) or parse_decimal(position.avg_price) or 0
+            price = last_price(seen, position.symbol) or parse_decimal(position.avg_price) or 0
             if bare > 0 and price > 0:
                 away = price * STOP_AWAY_BPS // 10_000
                 stop = price - away if qty > 0 else price + away
                 side = "sell" if qty > 0 else "buy"
-                self._broker.place_stop(position.symbol, side, format_decimal(bare), _rounded(stop))
-
-
-def _last_price(seen: Snapshot, symbol: str) -> int | None:
-    for quote in seen.quotes:
-        if quote.symbol == symbol and quote.bid is not None:
-            return parse_decimal(quote.bid)
-    return None
-
-
-def _rounded(price: int) -> str:
-    """Six significant digits are on every venue's grid that a 1 % stop can matter on."""
-    step = 10 ** max(0, len(str(price)) - 6)
-    return format_decimal(price // step * step)
-
-
-def protective(seen: Snapshot) -> frozenset[str]:
-    """Ids of working stops that can only reduce a position that is held."""
-    held = {p.symbol: parse_decimal(p.qty) or 0 for p in seen.positions}
-    return frozenset(o.cl_ord_id for o in seen.working if _protects(o, held.get(o.symbol, 0)))
-
-
-def _protects(order: WorkingOrder, position: int) -> bool:
-    is_stop = order.ord_type in ("stop", "stop_limit") or order.leg == "stop_loss"
-    against = (order.side == "sell") == (position > 0)
-    only_reduces = order.reduce_only or order.leg is not None
-    leaves = parse_decimal(order.leaves_qty) or 0
-    return position != 0 and is_stop and against and only_reduces and leaves <= abs(position)
-
-
-def open_positions(seen: Snapshot) -> dict[str, str]:
-    """What is held, by symbol."""
-    return {p.symbol: p.qty for p in seen.positions if parse_decimal(p.qty)}
-
-
-def failed(task: Task, problem: str, stamp: Stamp) -> Event:
-    """Say of a step that it did not come about."""
-    match task:
-        case CancelOrders(sequence=sequence):
-            return OrdersCancelled(
-                at_ns=stamp.at_ns,
-                wall_ns=stamp.wall_ns,
-                sequence=sequence,
-                cancelled=(),
-                problem=problem,
-            )
-        case ReadVenue(sequence=sequence):
-            return VenueRead(
-                at_ns=stamp.at_ns,
-                wall_ns=stamp.wall_ns,
-                sequence=sequence,
-                read_at_ns=stamp.at_ns,
-                working=(),
-                positions={},
-                problem=problem,
-            )
-        case HandlePositions(sequence=sequence):
-            return PositionsHandled(
-                at_ns=stamp.at_ns,
-                wall_ns=stamp.wall_ns,
-                sequence=sequence,
-                open_positions={},
-                problem=problem,
-            )
-
-
-def broker_read(snapshot: Snapshot, read_at_ns: int, stamp: Stamp) -> BrokerRead:
-    """Make the core's event from a venue's snapshot."""
-    at_ns, wall_ns = stamp.at_ns, stamp.wall_ns
-    return BrokerRead(
-        at_ns=at_ns,
-        wall_ns=wall_ns,
-        read_at_ns=read_at_ns,
-        account=AccountRead(
-            at_ns=at_ns,
-            wall_ns=wall_ns,
-            read_at_ns=read_at_ns,
-            equity=snapshot.equity,
-            balance_free=snapshot.balance_free,
-            buying_power=snapshot.buying_power,
-            balances=snapshot.balances,
-        ),
-        positions=tuple(
-            PositionRead(
-                at_ns=at_ns, wall_ns=wall_ns, symbol=p.symbol, qty=p.qty, avg_price=p.avg_price
-            )
-            for p in snapshot.positions
-        ),
-        working=tuple(o.cl_ord_id for o in snapshot.working if o.origin != "oversight"),
-        fills=tuple(
-            FillSeen(
-                exec_id=f.exec_id,
-                cl_ord_id=f.cl_ord_id,
-                symbol=f.symbol,
-                side=f.side,
-                qty=f.qty,
-                price=f.price,
-                fee=f.fee,
-            )
-            for f in snapshot.fills
-            if f.origin != "oversight"
-        ),
-        fill_seq=snapshot.last_fill_seq,
-    )
+                self._broker.place_stop(position.symbol, side, format_decimal(bare), rounded(stop))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Collection
@@ -11,9 +12,10 @@ from sentinel.adapters.identity import ProcessGone, ProcessUnreadable, identify
 from sentinel.adapters.process_tree import KillRefused, ProcessTree
 from sentinel.adapters.stamp import Posted
 from sentinel.core.effects import KillTree
-from sentinel.core.events import TreeKilled
+from sentinel.core.steps import TreeKilled
 
 OBSERVE_MS = 250
+TASKS_MAX = 64
 CONFIRM_MS = 1000
 """A kill that is not confirmed in that time is told, and tried again."""
 Process = tuple[int, int]
@@ -34,7 +36,7 @@ class Executioner:
         self._own_children = own_children
         self._trees: dict[Process, ProcessTree] = {}
         self._lock = threading.Lock()
-        self._tasks: queue.SimpleQueue[KillTree | None] = queue.SimpleQueue()
+        self._tasks: queue.Queue[KillTree | None] = queue.Queue(TASKS_MAX)
         self._thread = threading.Thread(target=self._run, name="executioner", daemon=True)
 
     def start(self) -> None:
@@ -42,10 +44,10 @@ class Executioner:
         self._thread.start()
 
     def watch(self, pid: int, start_ticks: int) -> None:
-        """Know a loop's tree from here."""
+        """Know a loop's tree from here; nothing if it is gone. ProcessUnreadable if hidden."""
         try:
             identity = identify(pid)
-        except (ProcessGone, ProcessUnreadable):
+        except ProcessGone:
             return
         if identity.start_ticks != start_ticks:
             return
@@ -59,12 +61,14 @@ class Executioner:
             self._trees.pop((pid, start_ticks), None)
 
     def ask(self, task: KillTree) -> None:
-        """Kill; the answer comes as an event."""
-        self._tasks.put(task)
+        """Kill; the answer comes as an event. More than wait already repeat what they ask."""
+        with contextlib.suppress(queue.Full):
+            self._tasks.put_nowait(task)
 
     def close(self) -> None:
         """End the thread."""
-        self._tasks.put(None)
+        with contextlib.suppress(queue.Full):
+            self._tasks.put_nowait(None)
         self._thread.join(CONFIRM_MS / 1000)
 
     def kill_now(self, processes: Collection[Process]) -> int:
@@ -109,7 +113,11 @@ class Executioner:
             with self._lock:
                 tree = self._trees.get(process)
             if tree is None:
-                self.watch(*process)
+                try:
+                    self.watch(*process)
+                except ProcessUnreadable:
+                    survivors += 1
+                    continue
                 with self._lock:
                     tree = self._trees.get(process)
             if tree is None:

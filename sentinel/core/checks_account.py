@@ -11,7 +11,9 @@ from sentinel.core.book import fees_on
 from sentinel.core.case import Case, Refusal
 from sentinel.core.checks_exposure import money2_text
 from sentinel.core.checks_order import holdings
+from sentinel.core.limits import Limits
 from sentinel.core.order import SELL, converted, notional_of
+from sentinel.core.state import State
 
 
 def check_account(case: Case) -> Refusal | None:
@@ -116,8 +118,12 @@ def _margin(case: Case) -> Refusal | None:
 
 def check_daily_loss(case: Case) -> Refusal | None:
     """The day's loss, realised and not, from the day's baseline (FIA: loss limit, P&L)."""
-    limit = case.limits.daily_loss_max
-    day, account = case.state.day, case.state.account
+    return daily_loss_refusal(case.state, case.limits)
+
+
+def daily_loss_refusal(state: State, limits: Limits) -> Refusal | None:
+    """Judge the day's loss as it stands."""
+    limit, day, account = limits.daily_loss_max, state.day, state.account
     if limit is None:
         return None
     if not account.known or day.baseline2 is None:
@@ -130,11 +136,15 @@ def check_daily_loss(case: Case) -> Refusal | None:
 
 def check_drawdown(case: Case) -> Refusal | None:
     """The fall from the day's peak equity, in per cent of the peak (FIA: loss limit)."""
-    limit = case.limits.drawdown_max_pct
+    return drawdown_refusal(case.state, case.limits)
+
+
+def drawdown_refusal(state: State, limits: Limits) -> Refusal | None:
+    """Judge the fall from the day's peak as it stands."""
+    limit, peak2, equity2 = limits.drawdown_max_pct, state.day.peak2, state.account.equity2
     if limit is None:
         return None
-    peak2, equity2 = case.state.day.peak2, case.state.account.equity2
-    if not case.state.account.known or peak2 <= 0:
+    if not state.account.known or peak2 <= 0:
         return Refusal("ACCOUNT_UNKNOWN")
     fall = 100 * (peak2 - equity2) * SCALE
     if fall <= limit * peak2:

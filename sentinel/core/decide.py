@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sentinel.core import conduct, executions, judge, sessions
+from sentinel.core import conduct, executions, judge, readings, sessions
 from sentinel.core.conduct import CRITICAL, INFO, WARNING, alert
 from sentinel.core.effects import Effect
 from sentinel.core.events import (
@@ -23,10 +23,8 @@ from sentinel.core.events import (
     LimitsLoaded,
     LimitsPended,
     LimitsRejected,
-    OrdersCancelled,
     PeerRefused,
     PositionRead,
-    PositionsHandled,
     ProcessGone,
     QuoteReceived,
     ReduceRequested,
@@ -36,11 +34,10 @@ from sentinel.core.events import (
     StopFileGone,
     StopFileSeen,
     TimePassed,
-    TreeKilled,
-    VenueRead,
 )
 from sentinel.core.kill import DONE, KILL_UNVERIFIED, REMIND_NS, Step
 from sentinel.core.state import State
+from sentinel.core.steps import OrdersCancelled, PositionsHandled, TreeKilled, VenueRead
 from sentinel.core.vitals import deadlines
 
 NEVER = 1 << 63
@@ -215,13 +212,13 @@ def on_settled(state: State, event: AlertSettled) -> list[Effect]:
 
 HANDLERS: dict[type[Event], Callable[[State, Any], list[Effect]]] = {
     IntentReceived: judge.on_intent,
-    QuoteReceived: executions.on_quote,
+    QuoteReceived: readings.on_quote,
     HeartbeatReceived: sessions.on_heartbeat,
     ExecutionReceived: executions.on_execution,
     TimePassed: on_time,
-    BrokerRead: executions.on_broker,
-    AccountRead: executions.on_account,
-    PositionRead: executions.on_position,
+    BrokerRead: readings.on_broker,
+    AccountRead: readings.on_account,
+    PositionRead: readings.on_position,
     HelloReceived: sessions.on_hello,
     SessionEnded: sessions.on_goodbye,
     ProcessGone: sessions.on_gone,

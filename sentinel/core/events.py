@@ -11,14 +11,13 @@ from msgspec import Struct
 
 from ipc.config.values import RiskConfig
 from ipc.messages import CancelIntent, OrderIntent, ReplaceIntent
-
-
-class Happening(Struct, frozen=True, kw_only=True, array_like=True, forbid_unknown_fields=True):
-    """What all events are."""
-
-    at_ns: int
-    wall_ns: int
-
+from sentinel.core.steps import (
+    Happening,
+    OrdersCancelled,
+    PositionsHandled,
+    TreeKilled,
+    VenueRead,
+)
 
 # ----- the sentinel itself ---------------------------------------------------------------------
 
@@ -170,7 +169,7 @@ class AccountRead(Happening, frozen=True, kw_only=True, tag="account"):
     equity: str
     balance_free: str
     buying_power: str | None = None
-    balances: dict[str, str] = {}
+    balances: dict[str, str]
 
 
 class PositionRead(Happening, frozen=True, kw_only=True, tag="position"):
@@ -246,43 +245,7 @@ class StopFileGone(Happening, frozen=True, kw_only=True, tag="stop_gone"):
     """No STOP entry is left. This resumes nothing."""
 
 
-# ----- what became of effects ------------------------------------------------------------------
-
-
-class TreeKilled(Happening, frozen=True, kw_only=True, tag="tree_killed"):
-    """The process trees were signalled; `survivors` were still seen."""
-
-    sequence: int
-    killed: int
-    survivors: int
-    took_ms: int
-
-
-class OrdersCancelled(Happening, frozen=True, kw_only=True, tag="orders_cancelled"):
-    """The venue took the cancels (or did not: `problem`)."""
-
-    sequence: int
-    cancelled: tuple[str, ...]
-    problem: str | None = None
-
-
-class VenueRead(Happening, frozen=True, kw_only=True, tag="venue_read"):
-    """Working orders and positions were read back from the venue for the kill sequence."""
-
-    sequence: int
-    read_at_ns: int
-    working: tuple[str, ...]
-    """Ids of what still works, protective stops left out."""
-    positions: dict[str, str]
-    problem: str | None = None
-
-
-class PositionsHandled(Happening, frozen=True, kw_only=True, tag="positions_handled"):
-    """What was done about open positions, and what is left of them as read back."""
-
-    sequence: int
-    open_positions: dict[str, str]
-    problem: str | None = None
+# ----- what became of alerts --------------------------------------------------------------------
 
 
 class AlertSettled(Happening, frozen=True, kw_only=True, tag="alert_settled"):

@@ -11,7 +11,7 @@ from typing import Any
 
 from ipc.clock import NS_PER_S
 from sentinel.core.effects import CancelOrders, Effect, HandlePositions, KillTree, ReadVenue
-from sentinel.core.events import OrdersCancelled, PositionsHandled, TreeKilled, VenueRead
+from sentinel.core.steps import OrdersCancelled, PositionsHandled, TreeKilled, VenueRead
 
 IDLE, KILLING, CANCELLING, VERIFYING, POSITIONS, DONE = (
     "IDLE",

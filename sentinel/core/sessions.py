@@ -122,7 +122,8 @@ def on_gone(state: State, event: ProcessGone) -> list[Effect]:
     session = state.sessions.get(event.run_id)
     if session is None:
         return []
-    if state.kill.running and session.vitals is Vitals.GONE:
+    if state.kill.running and session.vitals in LETHAL:
+        session.see(Signal.ENDED)
         return []
     return saw(state, session, Signal.ENDED)
 
