@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from broker_api.errors import BrokerUnavailable
+from broker_api.errors import BrokerSettingsInvalid
 from broker_api.offline import OfflineBroker
 from broker_api.offline_book import Instrument, base_of
 from broker_api.offline_oversight import OfflineOversight
@@ -14,8 +14,6 @@ from broker_api.protocol import Oversight, Trading
 from ipc.clock import Clock
 from ipc.config.values import AccountValues, BrokerValues, SymbolValues
 from ipc.numbers import SCALE, parse_decimal
-
-_EXTRAS = {"alpaca": "alpaca", "ccxt": "ccxt"}
 
 
 def open_trading(
@@ -44,14 +42,8 @@ def open_oversight(
 def _require_offline(account: AccountValues) -> None:
     if account.broker == "offline":
         return
-    extra = _EXTRAS.get(account.broker.partition(":")[0])
-    if extra is None:
-        raise BrokerUnavailable(
-            f"[account] broker: {account.broker!r} is not offline, alpaca or ccxt:EXCHANGE"
-        )
-    raise BrokerUnavailable(
-        f"[account] broker: {account.broker} needs the extra {extra!r}"
-        f" (pip install 'scalper-sentinel[{extra}]')"
+    raise BrokerSettingsInvalid(
+        f"[account] broker: {account.broker!r} is not in this version, which has offline alone"
     )
 
 

@@ -24,7 +24,7 @@ class FeedSpecInvalid(ValueError):
 
 
 class FeedUnsupported(Exception):
-    """The feed needs an extra that is not installed. Its text is one line."""
+    """The feed is one that this version does not have. Its text is one line."""
 
 
 class QuoteRow(Struct, frozen=True, kw_only=True):

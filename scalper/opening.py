@@ -83,7 +83,7 @@ def open_feed(spec: FeedSpec, symbol: str, clock: Clock) -> Feed:
 
     Raises:
         Stopped: With 65 for a file that is missing or malformed anywhere, 78 for a feed that
-            needs an extra.
+            is not there.
     """
     try:
         match spec.kind:
@@ -94,8 +94,9 @@ def open_feed(spec: FeedSpec, symbol: str, clock: Clock) -> Feed:
             case "synthetic":
                 return PacedFeed(synthetic(int(spec.argument), symbol), clock, spec.speed)
             case _:
-                extra = f"pip install 'scalper-sentinel[{spec.kind}]'"
-                raise FeedUnsupported(f"feed {spec.kind}: install the extra: {extra}")
+                raise FeedUnsupported(
+                    f"feed {spec.kind}: is not in this version, which has csv and synthetic"
+                )
     except FeedBroken as error:
         raise Stopped(endings.BAD_DATA, str(error)) from None
     except FeedUnsupported as error:

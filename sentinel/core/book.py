@@ -183,6 +183,8 @@ class Book:
         self.working: dict[str, Order] = {}
         self.counts: dict[str, int] = {}
         """Working orders by scope ("" is all, `symbol:…`, `strategy:…`), venue-made legs not."""
+        self.traded: dict[str, int] = {}
+        """Symbol → how many orders work in it, venue-made legs included."""
         self.reserved: dict[str, Reserve] = {}
         self.held: dict[str, Instrument] = {}
         """The instruments with a position."""
@@ -230,6 +232,9 @@ class Book:
             side.add(order)
         else:
             side.remove(order)
+        self.traded[order.symbol] = self.traded.get(order.symbol, 0) + sign
+        if not self.traded[order.symbol]:
+            del self.traded[order.symbol]
         if order.parent is None:
             for scope in ("", f"symbol:{order.symbol}", f"strategy:{order.strategy}"):
                 self.counts[scope] = self.counts.get(scope, 0) + sign

@@ -131,7 +131,7 @@ class Ledger:
             orig = getattr(event.intent, "orig_cl_ord_id", None)
             order = self.state.working(orig) if orig else None
             symbols.add(order.symbol if order else getattr(event.intent, "symbol", ""))
-        symbols.update(order.symbol for order in book.working.values())
+        symbols.update(book.traded)
         for symbol in list(symbols):
             instrument = book.instruments.get(symbol)
             if instrument is not None and instrument.fx is not None:

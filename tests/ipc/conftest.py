@@ -147,6 +147,7 @@ class Scripted:
         self.connected = True
         self.closed = 0
         self.moving = True
+        self.waited_ms = 0
         self.answer = self.approve
         self.sessions = 0
         self.epoch = 7
@@ -171,6 +172,7 @@ class Scripted:
         return True
 
     def _pass(self, timeout_ms):
+        self.waited_ms += timeout_ms
         if self.moving:
             self.clock.move_ms(timeout_ms)
 

@@ -51,6 +51,7 @@ def test_every_wait_ends_even_when_the_clock_stands_still(talk, channel, connect
     channel.answer, channel.moving, channel.connected = channel.nothing, False, connected
     with pytest.raises(SentinelUnavailable):
         greet(talk)
+    assert channel.waited_ms == 1000
 
 
 def test_a_request_is_answered_by_its_approval(talk, build, greet):

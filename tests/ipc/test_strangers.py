@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from ipc.arrivals import parse_credentials
-from ipc.endpoints import socket_path
+from ipc.endpoints import resolve_paths, socket_path
 
+HOUSE = Path(__file__).resolve().parents[2]
 OUTSIDER = """
 import os, sys, time, zmq
 os.setgid(65534); os.setuid(65534)
@@ -44,6 +47,52 @@ def test_another_user_is_turned_away_even_where_the_files_let_it_in(wired):
         outsider.kill()
         outsider.wait()
     wired.assert_alive()
+
+
+ABSENT_MINDED = """
+import sys
+from ipc.clock import SystemClock
+from ipc.endpoints import resolve_paths
+from ipc.server import Server
+clock = SystemClock()
+server = Server(resolve_paths({}, sys.argv[1], sys.argv[1] + "/r"), clock)
+print("ready", flush=True)
+clock.sleep_ms(1500)
+taken = 1
+while taken:
+    batch = server.poll(300)
+    taken = len(batch.gate) + server.counters["malformed"]
+    server.counters["malformed"] = 0
+server.close()
+"""
+RUNAWAY = """
+import os, signal, sys, zmq
+peer = zmq.Context().socket(zmq.DEALER)
+peer.connect(sys.argv[1])
+peer.setsockopt(zmq.SNDTIMEO, 200)
+try:
+    for _ in range(1_000_000):
+        peer.send(b"again" * 20)
+except zmq.Again:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_runaway_killed_while_nobody_reads_does_not_take_the_server_with_it(short_tmp):
+    command = [sys.executable, "-c", ABSENT_MINDED, str(short_tmp)]
+    gate = resolve_paths({}, str(short_tmp), str(short_tmp / "r")).gate
+    with subprocess.Popen(
+        command, cwd=HOUSE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == b"ready\n"
+            runaway = subprocess.run([sys.executable, "-c", RUNAWAY, gate], timeout=60, check=False)
+            assert runaway.returncode == -signal.SIGKILL
+            _, complaint = server.communicate(timeout=60)
+            assert (server.returncode, complaint) == (0, b"")
+        finally:
+            server.kill()
 
 
 def test_a_connection_that_never_speaks_is_closed(wired):

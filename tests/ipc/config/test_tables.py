@@ -158,4 +158,5 @@ def test_the_pages_are_those_that_the_code_makes() -> None:
     assert module.main(["--check"]) == 0
     page = module.limits_page()
     assert all(f"| `{key.name}` |" in page for key in LIMIT_KEYS)
-    assert all(f"| `{reason.value}` |" in page for reason in Reason)
+    reasons = module.reasons_page()
+    assert all(f"| `{reason.value}` |" in reasons for reason in Reason)

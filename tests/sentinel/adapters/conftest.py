@@ -15,6 +15,54 @@ from pathlib import Path
 import pytest
 
 PATIENCE_S = 20.0
+SLEEP = "import time; print('ready', flush=True); time.sleep(600)"
+STUBBORN = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+r, w = os.pipe()
+for _ in range(3):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os.write(w, b'x')
+            time.sleep(600)
+        time.sleep(600)
+for _ in range(3):
+    os.read(r, 1)
+print('ready', flush=True)
+time.sleep(600)
+"""
+DAEMON = """
+import os, sys, time
+r, w = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.write(w, b'x')
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+os.read(r, 1)
+print('ready', flush=True)
+time.sleep(600)
+"""
+STORM = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+until = time.monotonic() + 20  # it ends by itself, whatever becomes of the test
+def chain():
+    while time.monotonic() < until:
+        time.sleep(0.003)
+        if os.fork() != 0:
+            os._exit(0)
+    os._exit(0)
+for _ in range(8):
+    if os.fork() == 0:
+        chain()
+print('ready', flush=True)
+time.sleep(600)
+"""
 
 
 def wait_for(condition: Callable[[], bool]) -> bool:
@@ -32,6 +80,11 @@ class Nursery:
 
     It shares no code with what is tested.
     """
+
+    sleep = SLEEP
+    stubborn = STUBBORN
+    daemon = DAEMON
+    storm = STORM
 
     def __init__(self) -> None:
         self.mark = f"NURSERY={uuid.uuid4().hex}"
