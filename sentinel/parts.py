@@ -13,15 +13,19 @@ from ipc.config.values import Config
 from ipc.endpoints import Paths, prepare_directory
 from ipc.server import Server
 from sentinel.adapters.alert_process import AlertProcess
+from sentinel.adapters.archivist import Archivist
 from sentinel.adapters.drop_copy import DropCopy
 from sentinel.adapters.executioner import Executioner
 from sentinel.adapters.inbox import Inbox
 from sentinel.adapters.journal_lock import lock_state_dir
 from sentinel.adapters.log import EventLog
+from sentinel.adapters.metered_server import MeteredServer
+from sentinel.adapters.metrics import Metrics, metrics_port
 from sentinel.adapters.service_manager import ServiceManager
 from sentinel.adapters.stamp import Posted, Stamper
 from sentinel.core.state import State
 from sentinel.hands import Hands, boot_id, settled
+from sentinel.health import judge
 from sentinel.last_words import LastWords
 from sentinel.memory import remember
 
@@ -38,6 +42,7 @@ class Parts:
         try:
             self._open_own(config, paths, clock)
             self._open_workers(config, clock, own_children)
+            self._open_metrics(config, clock)
         except BaseException:
             self.close()
             raise
@@ -66,6 +71,12 @@ class Parts:
         )
         self.journal = self.memory.journal
         self._exits.callback(self.journal.close)
+        self.archivist = Archivist(
+            paths.state_dir / "journal",
+            retain_days=config.journal.retain_days,
+            snapshot_seq=self.memory.snapshot_seq,
+        )
+        self._exits.callback(self.archivist.close)
         self.stamper = stamper_for(self.memory.state, clock)
         self.inbox: Inbox[Posted] = Inbox()
         self._exits.callback(self.inbox.close)
@@ -102,6 +113,16 @@ class Parts:
             log=self.log,
         )
 
+    def _open_metrics(self, config: Config, clock: Clock) -> None:
+        """The page of numbers; a port that cannot be had is degraded and no more."""
+        self.metrics = Metrics(metrics_port(config.metrics_port, os.environ), clock, judge)
+        self._exits.callback(self.metrics.close)
+        if self.metrics.problem:
+            self.log.write("degraded", detail=self.metrics.problem)
+        self.transport: Server | MeteredServer = self.server
+        if self.metrics.on:
+            self.transport = MeteredServer(self.server, clock, self.metrics.observe_gate)
+
     def start(self) -> None:
         """Let the workers begin."""
         self.drop_copy.start()
@@ -124,8 +145,8 @@ class Parts:
             return None
 
         def known() -> Collection[int]:
-            alerter = self.alerts.pid
-            return (*started(), *(() if alerter is None else (alerter,)))
+            ours = (self.alerts.pid, self.archivist.pid)
+            return (*started(), *(pid for pid in ours if pid is not None))
 
         return known
 

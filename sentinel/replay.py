@@ -8,7 +8,13 @@ from ipc.config.values import RiskConfig
 from ipc.messages import PROTOCOL
 from sentinel.core.decide import decide, next_deadline_ns
 from sentinel.core.effects import Answer, Effect, Halt, KillTree, Reduce, Reply, Resume, SendAlert
-from sentinel.core.events import EpochStarted, Event, LimitsLoaded, TimePassed
+from sentinel.core.events import (
+    EpochStarted,
+    Event,
+    LimitsLoaded,
+    LimitsRejected,
+    TimePassed,
+)
 from sentinel.core.state import State
 from sentinel.replay_lines import BUILDERS, RUN_ID, BadLine, Line
 
@@ -78,11 +84,14 @@ class Replayer:
         return build(line)
 
     def _config(self, line: Line) -> Event:
+        """A valid configuration is in force at once; one that is not changes nothing and is told."""
+        at_ns, toml = line.at_ns, line.text("toml")
         try:
-            risk, config_hash = self._parse_config(line.text("toml"))
+            risk, config_hash = self._parse_config(toml)
         except ValueError as error:
-            raise line.bad(f"`toml`: {error}") from None
-        return LimitsLoaded(at_ns=line.at_ns, wall_ns=line.at_ns, risk=risk, hash=config_hash)
+            problem = str(error).splitlines()[0]
+            return LimitsRejected(at_ns=at_ns, wall_ns=at_ns, problem=problem)
+        return LimitsLoaded(at_ns=at_ns, wall_ns=at_ns, risk=risk, hash=config_hash)
 
     def _shown(self, line: Line, at_ns: int, effects: list[Effect]) -> Iterator[dict[str, object]]:
         at = line.shown(at_ns)

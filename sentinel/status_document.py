@@ -31,10 +31,8 @@ class Surroundings(Struct, frozen=True, kw_only=True):
 
 def status_document(state: State, around: Surroundings, at_ns: int) -> Document:
     """Return the whole document, as of `at_ns`."""
-    trading, kill, day = state.trading, state.kill, state.day
-    lost = "DROP_COPY_LOST" in trading.conditions
-    read = state.broker_read_ns
-    document: Document = {
+    trading = state.trading
+    return {
         "schema": SCHEMA,
         "version": around.version,
         "answering": True,
@@ -57,23 +55,9 @@ def status_document(state: State, around: Surroundings, at_ns: int) -> Document:
         "positions": _positions(state),
         "equity": format_decimal(state.account.equity2 * 5, 55) if state.account.known else None,
         "account_age_ms": _age(state.account.read_at_ns, at_ns) if state.account.known else None,
-        "day": {
-            "key": day.key,
-            "baseline_equity": _money2(day.baseline2),
-            "pnl": _pnl(state),
-            "trades": day.trades.get("", 0),
-        },
-        "config": {
-            "hash": None if state.rules is None else state.rules.hash,
-            "pending_hash": state.pending_hash,
-            "pending_looser": list(state.pending_looser),
-            "problem": state.limits_problem,
-            "loaded_at": state.limits_at_wall_ns // NS_PER_MS,
-        },
-        "drop_copy": {
-            "state": "LOST" if lost else ("OK" if read else "WAITING"),
-            "age_ms": _age(read, at_ns) if read else None,
-        },
+        "day": _day(state),
+        "config": _config(state),
+        "drop_copy": _drop_copy(state, at_ns),
         "dead_mans_switch": {"state": "NOT_SUPPORTED"},
         "alerts": {
             "pending": len(state.alerts),
@@ -83,18 +67,51 @@ def status_document(state: State, around: Surroundings, at_ns: int) -> Document:
             "required_routes_down": list(around.required_routes_down),
         },
         "journal": {"seq": around.journal_seq, "lag_ms": around.journal_lag_ms},
-        "kill": {
-            "stage": kill.stage,
-            "outcome": kill.outcome,
-            "cause": kill.cause or None,
-            "problem": kill.problem or None,
-            "stages_ms": _stages(state),
-        },
+        "kill": _kill(state),
         "conditions": sorted(trading.conditions),
         "degraded": list(around.degraded),
         "counters": {**around.counters, "foreign": state.tally.foreign},
     }
-    return document
+
+
+def _day(state: State) -> Document:
+    day = state.day
+    return {
+        "key": day.key,
+        "baseline_equity": _money2(day.baseline2),
+        "pnl": _pnl(state),
+        "trades": day.trades.get("", 0),
+    }
+
+
+def _config(state: State) -> Document:
+    return {
+        "hash": None if state.rules is None else state.rules.hash,
+        "pending_hash": state.pending_hash,
+        "pending_looser": list(state.pending_looser),
+        "problem": state.limits_problem,
+        "loaded_at": state.limits_at_wall_ns // NS_PER_MS,
+    }
+
+
+def _drop_copy(state: State, at_ns: int) -> Document:
+    lost = "DROP_COPY_LOST" in state.trading.conditions
+    read = state.broker_read_ns
+    return {
+        "state": "LOST" if lost else ("OK" if read else "WAITING"),
+        "age_ms": _age(read, at_ns) if read else None,
+    }
+
+
+def _kill(state: State) -> Document:
+    kill = state.kill
+    return {
+        "stage": kill.stage,
+        "outcome": kill.outcome,
+        "cause": kill.cause or None,
+        "problem": kill.problem or None,
+        "stages_ms": _stages(state),
+    }
 
 
 def _age(then_ns: int, at_ns: int) -> int:

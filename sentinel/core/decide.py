@@ -152,6 +152,7 @@ def on_epoch(state: State, event: EpochStarted) -> list[Effect]:
     for instrument in state.book.instruments.values():
         instrument.bid = instrument.ask = instrument.own_bid = instrument.own_ask = 0
     state.account.known = False
+    state.broker_read_ns = 0
     state.trading.stop_paths.clear()
     state.trading.conditions.clear()
     state.day.trust(event.at_ns, event.wall_ns)

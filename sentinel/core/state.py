@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from msgspec import Struct
+
 from ipc.calendar import TradingCalendar
 from ipc.config.values import RiskConfig
 from ipc.numbers import SCALE
@@ -25,12 +27,11 @@ IDS_A_DAY_MAX = 1_000_000
 ALERTS_PENDING_MAX = 1_000
 
 
-class Known:
+class Known(Struct, frozen=True, gc=False):
     """A client order id that was judged: for what content, and how."""
 
-    def __init__(self, fingerprint: bytes, reply: Reply) -> None:
-        self.fingerprint = fingerprint
-        self.reply = reply
+    fingerprint: bytes
+    reply: Reply
 
 
 class Tally:
