@@ -66,7 +66,7 @@ def compose(
     given, replace the sentences that the code has of its own; all others are the numbers, in the
     order in which they come (24 at most, the rest is counted).
     """
-    story = story_of(code)
+    story = story_of(code, facts.get("cause", ""))
     where = " · ".join(
         f"{name} {clean(facts[name], NAME_MAX)}" for name in WHERE if facts.get(name)
     )

@@ -271,6 +271,8 @@ class Server:
 
 
 def _options(kind: int, message_max: int) -> list[tuple[int, int]]:
+    # No HEARTBEAT_IVL: its timer aborts the whole process when a peer that had filled its queue is
+    # gone (libzmq issue 4364), and on ipc the kernel tells of a dead peer at once.
     common = [
         (zmq.LINGER, 0),
         (zmq.MAXMSGSIZE, message_max),
@@ -286,9 +288,6 @@ def _options(kind: int, message_max: int) -> list[tuple[int, int]]:
         (zmq.ROUTER_HANDOVER, 0),
         (zmq.SNDHWM, 64),
         (zmq.RCVHWM, 64 if message_max == GATE_FRAME_MAX else 8),
-        (zmq.HEARTBEAT_IVL, 500),
-        (zmq.HEARTBEAT_TIMEOUT, 1500),
-        (zmq.HEARTBEAT_TTL, 2000),
     ]
 
 

@@ -223,17 +223,15 @@ SCALPER_KEYS: Final = (
         expected=SYMBOL_EXPECTED,
     ),
     _text("strategy", "a shipped strategy, or module:Class for one's own", default="fade"),
-    _text("feed", "csv:PATH, synthetic:SEED, alpaca: or ccxt:EXCHANGE", default="synthetic:1"),
+    _text(
+        "feed",
+        "csv:PATH, synthetic:SEED, alpaca: or ccxt:EXCHANGE",
+        default="synthetic:1?speed=60",
+    ),
     _decimal("order_qty", "quantity of one entry", "1000", "units"),
     _decimal("stop_loss_bps", "distance of the stop from the entry", "8", "bps"),
     _decimal("take_profit_bps", "distance of the take-profit from the entry", "4", "bps"),
     _time("time_stop_ms", "how long a position is held at most, in market time", 60_000),
-    Key(
-        name="live",
-        kind=Kind.FLAG,
-        meaning="whether the loop may be started with --live",
-        default=False,
-    ),
     _options("the strategy's own settings"),
 )
 

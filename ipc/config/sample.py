@@ -55,7 +55,7 @@ _ACTIVE: Final = MappingProxyType(
         },
         "throttle": {"name": '"orders"', "rate": '"20"', "per_ms": "1000", "burst": '"50"'},
         "metrics": {"port": "9464"},
-        "scalper": {"strategy": '"fade"', "feed": '"synthetic:1"', "order_qty": '"1000"'},
+        "scalper": {"strategy": '"fade"', "feed": '"synthetic:1?speed=60"', "order_qty": '"1000"'},
     }
 )
 """What the sample switches on. The throttle runs on the wall clock, so a recording of hours that

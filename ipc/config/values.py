@@ -178,12 +178,11 @@ class ScalperValues(Values, frozen=True, kw_only=True):
 
     symbol: str | None = None
     strategy: str = "fade"
-    feed: str = "synthetic:1"
+    feed: str = "synthetic:1?speed=60"
     order_qty: str = "1000"
     stop_loss_bps: str = "8"
     take_profit_bps: str = "4"
     time_stop_ms: int = 60_000
-    live: bool = False
     log: LogValues = LogValues()
     options: dict[str, str] = {}
 

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.causes import CAUSES
 from alerts.stories import STORIES, story_of
 from alerts.text import BODY_MAX, TITLE_MAX, VALUE_MAX, clean, compose, summary, utc_text
 from alerts.values import Severity
 from ipc.reasons import Reason
 
 
-def written(code="TRADING_HALTED", facts=None, alert_id="e7-12"):
+def written(code="HALTED", facts=None, alert_id="e7-12"):
     return compose(
         alert_id=alert_id,
         severity=Severity.CRITICAL,
@@ -44,8 +45,8 @@ def test_an_alert_says_what_where_when_the_numbers_what_was_done_and_what_to_typ
         "observed: 7",
         "Done: Every order is vetoed; only cancels pass. The halt outlives a restart.",
         "Next: sentinel status; then sentinel resume --by NAME --why TEXT",
-        "Runbook: docs/runbook.md, trading-halted",
-        "Alert e7-12 · TRADING_HALTED",
+        "Runbook: docs/runbook.md, halted",
+        "Alert e7-12 · HALTED",
     ]
 
 
@@ -66,9 +67,31 @@ def test_an_unknown_code_is_said_in_plain_words():
     assert story_of("CLOCK_JUMPED_FAR").page == "clock-jumped-far"
 
 
-@pytest.mark.parametrize("code", STORIES)
+@pytest.mark.parametrize("cause", CAUSES)
+def test_a_halt_tells_its_cause_and_leads_to_the_causes_page(cause):
+    alert = written(facts={"cause": cause})
+    assert CAUSES[cause].title in alert.title
+    assert alert.body.startswith(CAUSES[cause].what)
+    assert f"Runbook: docs/runbook.md, {cause.lower().replace('_', '-')}\n" in alert.body
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_halt_by_a_limit_tells_what_was_crossed(reason):
+    story = story_of("HALTED", reason.value)
+    assert reason.meaning in story.title or reason.value in CAUSES
+
+
+def test_a_kills_outcome_keeps_its_own_story_whatever_caused_it():
+    assert story_of("KILLED_FLAT", "LOOP_GONE") is STORIES["KILLED_FLAT"]
+
+
+def test_a_code_that_names_its_subject_has_the_story_of_the_code():
+    assert story_of("BLIND:6b031ba17ace") is STORIES["BLIND"]
+
+
+@pytest.mark.parametrize("code", STORIES | CAUSES)
 def test_every_story_is_whole_and_fits(code):
-    story = STORIES[code]
+    story = (STORIES | CAUSES)[code]
     for text in (story.title, story.what, story.did, story.next, story.page):
         assert text
         assert clean(text) == text
@@ -109,7 +132,7 @@ def test_a_long_message_keeps_the_line_that_names_it():
     facts = {f"n{number}": "y" * 1000 for number in range(60)}
     body = written(facts=facts).body
     assert len(body) == BODY_MAX
-    assert body.endswith("…\nAlert e7-12 · TRADING_HALTED")
+    assert body.endswith("…\nAlert e7-12 · HALTED")
 
 
 def test_facts_beyond_the_first_are_counted():

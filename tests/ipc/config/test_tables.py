@@ -102,6 +102,11 @@ def test_the_sample_runs_unedited() -> None:
     assert isinstance(config.risk.symbols[0], SymbolValues)
 
 
+def test_the_samples_endless_market_is_paced_so_that_its_throttle_can_follow() -> None:
+    feed = parse_config(sample_text(), "sample").scalper.feed
+    assert re.fullmatch(r"synthetic:\d+\?speed=\d{1,2}", feed)
+
+
 @pytest.mark.parametrize(("table", "key"), KEYS, ids=lambda part: part.name)
 def test_the_sample_has_every_key_once_and_what_is_behind_a_hash_is_valid(
     table: Table, key: Key
