@@ -6,12 +6,14 @@ MAKEFLAGS += --no-print-directory
 # FEED goes by environment, so that no path is read as shell.
 export PYTHON FEED
 python := .venv/bin/python
+# Most tests wait for a process or a socket: two at a time fit any machine.
+WORKERS := 2
 
 demo: setup ## a guarded dry run, then a runaway, a hang and a STOP file (FEED=csv:PATH for a file)
 	@$(python) examples/demo.py $${FEED:+--feed "$$FEED"}
 
 test: setup ## all tests (TESTS="tests/ipc -k hello" for some)
-	@$(python) -m pytest $(TESTS)
+	@$(python) -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 lint: setup ## style, types, import contracts, and whether the locks are current
 	$(python) -m ruff check .
