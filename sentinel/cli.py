@@ -18,12 +18,16 @@ COMMANDS = (
     "guard",
     "halt",
     "init",
+    "journal",
     "kill",
+    "reasons",
     "reduce",
     "replay",
     "resume",
     "run",
     "status",
+    "tail",
+    "why",
 )
 
 
@@ -41,6 +45,14 @@ class Lazy(click.Group):
         module = importlib.import_module(f"sentinel.commands.{cmd_name.replace('-', '_')}")
         found = module.command
         return found if isinstance(found, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever the command returns
+        """Run a command; whoever reads it no longer wants the rest, and that is no failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return exits.DONE
 
 
 @click.group(
@@ -73,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
         for line in stopped.lines:
             click.echo(f"sentinel: {line}", err=True)
         return stopped.code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.DONE
+    except OSError as error:
+        click.echo(f"sentinel: the output cannot be written: {error.strerror}", err=True)
+        return exits.FAILED
     return code if isinstance(code, int) else exits.DONE

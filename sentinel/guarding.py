@@ -10,7 +10,7 @@ import subprocess
 import threading
 
 from ipc.clock import NS_PER_S, SystemClock
-from sentinel.adapters.process_tree import become_subreaper, reap_children
+from sentinel.adapters.process_tree import become_subreaper, end_orphans
 from sentinel.commands.starting import start
 from sentinel.core.kill import RUNNING
 from sentinel.running import Running
@@ -19,6 +19,8 @@ NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 LINGER_NS = 15 * NS_PER_S
 """How long a kill sequence may go on after the command's end."""
+WITHDRAW_S = 2
+"""How long a loop may take to cancel its orders and look whether they are gone."""
 
 
 class Child:
@@ -78,11 +80,11 @@ def guard(
         waiter = threading.Thread(target=_wait, args=(child, running), daemon=True)
         waiter.start()
         sentinel_code = running.run()
-        _end(child)
+        _end(child, running.config.ipc.sentinel_timeout_ms)
         return sentinel_code or child.code
     finally:
         running.close()
-        reap_children(own())
+        end_orphans(own(), clock=SystemClock())
 
 
 def _wait(child: Child, running: Running) -> None:
@@ -96,14 +98,17 @@ def _wait(child: Child, running: Running) -> None:
     running.stop()
 
 
-def _end(child: Child) -> None:
-    """The sentinel ends first (SIGTERM): the command must not go on without one."""
+def _end(child: Child, silence_ms: int) -> None:
+    """The sentinel ended first (SIGTERM): the command must not go on without one.
+
+    A loop needs `silence_ms` to notice, and then withdraws; only what stays is ended by force.
+    """
     try:
-        child.process.wait(timeout=2)
+        child.process.wait(timeout=silence_ms / 1000 + WITHDRAW_S)
     except subprocess.TimeoutExpired:
         child.process.terminate()
         try:
-            child.process.wait(timeout=2)
+            child.process.wait(timeout=WITHDRAW_S)
         except subprocess.TimeoutExpired:
             child.process.kill()
             child.process.wait()

@@ -39,10 +39,11 @@ class Parts:
         self, config: Config, paths: Paths, clock: Clock, own_children: OwnChildren | None
     ) -> None:
         self._exits = contextlib.ExitStack()
+        port = metrics_port(config.metrics_port, os.environ)
         try:
             self._open_own(config, paths, clock)
             self._open_workers(config, clock, own_children)
-            self._open_metrics(config, clock)
+            self._open_metrics(port, clock)
         except BaseException:
             self.close()
             raise
@@ -113,9 +114,9 @@ class Parts:
             log=self.log,
         )
 
-    def _open_metrics(self, config: Config, clock: Clock) -> None:
+    def _open_metrics(self, port: int, clock: Clock) -> None:
         """The page of numbers; a port that cannot be had is degraded and no more."""
-        self.metrics = Metrics(metrics_port(config.metrics_port, os.environ), clock, judge)
+        self.metrics = Metrics(port, clock, judge)
         self._exits.callback(self.metrics.close)
         if self.metrics.problem:
             self.log.write("degraded", detail=self.metrics.problem)

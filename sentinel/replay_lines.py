@@ -109,11 +109,11 @@ def _order_option(value: object) -> str | None:
 
 def _order(fields: dict[str, object]) -> OrderIntent:
     expire = fields.get("expire_at_ms")
-    reduce_only = fields.get("reduce_only", False)
+    reduce_only, symbol = fields.get("reduce_only", False), fields.get("symbol")
     good = expire is None or (type(expire) is int and 0 <= expire < 1 << 63)
     return OrderIntent(
         cl_ord_id=_order_text(fields.get("cl_ord_id")),
-        symbol=_order_text(fields.get("symbol", "")),
+        symbol=symbol if isinstance(symbol, str) else "",
         side=_order_text(fields.get("side")) if type(reduce_only) is bool else WRONG,
         ord_type=_order_text(fields.get("ord_type")),
         order_qty=_order_text(fields.get("order_qty")),

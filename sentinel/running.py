@@ -87,7 +87,7 @@ class Running:
             self._gatekeeper,
             self._operators,
             Ports(
-                transport=parts.server,
+                transport=parts.transport,
                 inbox=parts.inbox,
                 stamper=parts.stamper,
                 append=parts.journal.append,
@@ -179,7 +179,9 @@ class Running:
             self._say_last_words(self.parts.stamper.now())
 
     def _say_last_words(self, stamp: Stamp) -> None:
-        self.parts.words.say(self.status(stamp), self.state.trading.state)
+        document = self.status(stamp)
+        self.parts.words.say(document, self.state.trading.state)
+        self.parts.metrics.update(document)
 
     def _keep_house(self, stamp: Stamp) -> None:
         """Once a second: files and sockets are still ours, and the world knows of us."""
@@ -187,6 +189,7 @@ class Running:
         parts.journal.check_identity()
         parts.lock.check_identity()
         parts.journal.prepare_room()
+        parts.archivist.look(parts.journal.position, stamp.wall_ns)
         if not parts.server.check_identity():
             parts.inbox.put_urgent(lambda s: self._danger("SOCKET_REPLACED", s, kill=True))
         if self._watchers.blind:
@@ -204,6 +207,7 @@ class Running:
         parts = self.parts
         required = {route.name for route in self.config.routes if route.required}
         down = (r.name for r in parts.alerts.routes if r.state in ("failing", "unloadable"))
+        degraded = (*self._watchers.degraded, parts.metrics.problem)
         return status_document(
             self.state,
             Surroundings(
@@ -213,7 +217,7 @@ class Running:
                 journal_lag_ms=0,
                 alerts_state=parts.alerts.state,
                 required_routes_down=tuple(name for name in down if name in required),
-                degraded=tuple(self._watchers.degraded),
+                degraded=tuple(problem for problem in degraded if problem),
                 counters={
                     **parts.server.counters,
                     **self._gatekeeper.counters,

@@ -51,7 +51,7 @@ def status_document(state: State, around: Surroundings, at_ns: int) -> Document:
             "by_reason": dict(sorted(state.tally.by_reason.items())),
         },
         "limits": limits_rows(state, at_ns),
-        "working_orders": state.book.counts.get("", 0),
+        "working_orders": len(state.book.working),
         "positions": _positions(state),
         "equity": format_decimal(state.account.equity2 * 5, 55) if state.account.known else None,
         "account_age_ms": _age(state.account.read_at_ns, at_ns) if state.account.known else None,

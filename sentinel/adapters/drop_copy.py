@@ -74,7 +74,8 @@ class DropCopy:
     def close(self, timeout_ms: int = 500) -> None:
         """End the worker; one that hangs in the venue is left behind."""
         self.ask_to_end()
-        self._thread.join(timeout_ms / 1000)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_ms / 1000)
 
     def ask_to_end(self) -> None:
         """Let the worker end after what it is doing."""

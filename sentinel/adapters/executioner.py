@@ -69,7 +69,8 @@ class Executioner:
         """End the thread."""
         with contextlib.suppress(queue.Full):
             self._tasks.put_nowait(None)
-        self._thread.join(CONFIRM_MS / 1000)
+        if self._thread.ident is not None:
+            self._thread.join(CONFIRM_MS / 1000)
 
     def kill_now(self, processes: Collection[Process]) -> int:
         """Kill in the calling thread, as the last thing a dying sentinel does; count survivors."""

@@ -38,7 +38,7 @@ class Signs(Struct, frozen=True, kw_only=True):
 class Kinship:
     """The loop's family as far as it was ever seen; remembers whom it saw until they are gone."""
 
-    __slots__ = ("_groups", "_marks_of", "_protected", "_root", "_seen", "_sessions")
+    __slots__ = ("_groups", "_marks_of", "_protected", "_root", "_root_key", "_seen", "_sessions")
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Kinship:
         marks_of: Callable[[int], frozenset[bytes]],
     ) -> None:
         self._root = root
+        self._root_key = (root.pid, root.start_ticks)
         self._protected = frozenset(protected)
         self._marks_of = marks_of
         self._seen: set[Key] = set()
@@ -89,7 +90,7 @@ class Kinship:
             stat.pid not in {0, 1, KERNEL_THREADS}
             and stat.parent != KERNEL_THREADS
             and stat.pid not in self._protected
-            and stat.pid not in signs.own_children
+            and (stat.pid not in signs.own_children or stat.key == self._root_key)
         )
 
     def _is_ours(
@@ -100,7 +101,7 @@ class Kinship:
         signs: Signs,
         in_group: Collection[int],
     ) -> bool:
-        if stat.key == (self._root.pid, self._root.start_ticks) or stat.key in self._seen:
+        if stat.key == self._root_key or stat.key in self._seen:
             return True
         if stat.parent in found or stat.session in self._sessions:
             return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from threading import Lock
 
 import psutil
 
-from ipc.clock import Clock
+from ipc.clock import NS_PER_MS, Clock
 from sentinel.adapters.control_group import LoopGroup
 from sentinel.adapters.identity import (
     Identity,
@@ -26,6 +27,7 @@ from sentinel.adapters.identity import (
     is_running,
     marks_of,
     open_pidfd,
+    open_pidfd_of,
     read_stat,
 )
 from sentinel.adapters.killing import Killing, KillRefused, KillReport, Scan, Survivor
@@ -41,6 +43,7 @@ __all__ = [
     "Survivor",
     "become_subreaper",
     "cgroup_is_private",
+    "end_orphans",
     "identify",
     "is_running",
     "kill_tree",
@@ -49,6 +52,9 @@ __all__ = [
 ]
 
 PR_SET_CHILD_SUBREAPER = 36
+ORPHAN_SCANS = 2
+"""How often nobody must be seen before an orphan's own child can no longer turn up."""
+ORPHAN_PAUSE_MS = 2
 
 
 class ProcessTree:
@@ -229,7 +235,40 @@ def reap_children(own_children: Collection[int] = ()) -> tuple[int, ...]:
     return tuple(reaped)
 
 
-def _line_above(root: Identity, table: dict[int, Stat]) -> tuple[int, ...]:
+def end_orphans(
+    own_children: Collection[int] = (), *, clock: Clock, deadline_ms: int = 1000
+) -> int:
+    """Kill whatever is below this process and not started by it; return how many are left.
+
+    For a subreaper whose command has ended: what is below it now, the command left behind.
+    """
+    own_pid = os.getpid()
+    until_ns = clock.elapsed_ns() + deadline_ms * NS_PER_MS
+    empty = 0
+    while True:
+        reap_children(own_children)
+        table = read_table()
+        left = [
+            stat
+            for stat in table.values()
+            if not stat.dead
+            and stat.pid not in own_children
+            and own_pid in _line_above(stat, table)
+        ]
+        empty = 0 if left else empty + 1
+        if empty == ORPHAN_SCANS or clock.elapsed_ns() >= until_ns:
+            return len(left)
+        for stat in left:
+            with suppress(ProcessGone, ProcessUnreadable, ProcessLookupError):
+                descriptor = open_pidfd_of(stat.pid, stat.start_ticks)
+                try:
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+                finally:
+                    os.close(descriptor)
+        clock.sleep_ms(ORPHAN_PAUSE_MS)
+
+
+def _line_above(root: Identity | Stat, table: dict[int, Stat]) -> tuple[int, ...]:
     line: list[int] = []
     parent = root.parent
     while parent > 0 and parent not in line and len(line) < 1024:

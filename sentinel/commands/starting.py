@@ -46,7 +46,9 @@ def start(
         raise exits.Stopped(exits.UNAVAILABLE, str(error)) from None
     except JournalDamaged as error:
         raise exits.Stopped(
-            exits.FAILED, f"{error}", "the journal is damaged: see docs/runbook.md#journal"
+            exits.FAILED,
+            f"the journal in {paths.state_dir} is damaged, and nothing was changed: {error}"
+            " (see docs/runbook.md#journal)",
         ) from None
     except (JournalFailed, JournalError, PermissionError) as error:
         raise exits.Stopped(exits.CONFIG, str(error)) from None

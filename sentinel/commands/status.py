@@ -8,8 +8,8 @@ import click
 import msgspec
 
 from sentinel.commands.places import find_paths, placed
+from sentinel.health import CRITICAL, OK, UNKNOWN, WARNING, judge, problems
 
-OK, WARNING, CRITICAL, UNKNOWN = 0, 1, 2, 3
 WORDS = {OK: "OK", WARNING: "WARNING", CRITICAL: "CRITICAL", UNKNOWN: "UNKNOWN"}
 TIMEOUT_MS = 800
 WATCH_MS = 1000
@@ -65,31 +65,6 @@ def fetch(state_dir: str | None, runtime_dir: str | None) -> dict[str, Any]:
 
     last = read_last_words(paths.state_dir / "last.json") or {"schema": 1, "state": None}
     return {**last, "answering": False, "detail": detail}
-
-
-def judge(document: dict[str, Any]) -> int:
-    """Return the exit code a document stands for."""
-    if not document.get("answering"):
-        return UNKNOWN
-    if document["state"] == "HALTED" or document["kill"]["stage"] not in ("IDLE", "DONE"):
-        return CRITICAL
-    return WARNING if problems(document) else OK
-
-
-def problems(document: dict[str, Any]) -> list[str]:
-    """Name everything that is not as it should be, short of a halt."""
-    found = []
-    if document["state"] == "REDUCING":
-        found.append(f"reducing: {document['cause']}")
-    if document["drop_copy"]["state"] == "LOST":
-        found.append("drop copy lost")
-    if document["config"]["pending_hash"]:
-        found.append("a looser configuration is pending")
-    if document["config"]["problem"]:
-        found.append("the configuration file is not valid")
-    found += [f"route {name} is down" for name in document["alerts"]["required_routes_down"]]
-    found += document["degraded"]
-    return found
 
 
 def headline(document: dict[str, Any], code: int) -> str:

@@ -47,20 +47,20 @@ class Account:
         return 2 * self.equity * MONEY + self.moved2
 
     def mark(self, instrument: Instrument) -> None:
-        """Value a position at its newest usable quote."""
-        if not instrument.quoted:
+        """Value a position at its present quote, if that is usable."""
+        instrument.fx_mark2 = instrument.fx2 or instrument.fx_mark2
+        if not instrument.quoted or not instrument.position:
             return
         mid2 = instrument.bid + instrument.ask
-        if instrument.position:
-            before = instrument.mark2 or 2 * instrument.avg_price or mid2
-            change = instrument.position * (mid2 - before) * instrument.terms.multiplier
-            self.moved2 += _in_account(change, instrument)
+        before = instrument.mark2 or 2 * instrument.avg_price or mid2
+        change = instrument.position * (mid2 - before) * instrument.terms.multiplier
+        self.moved2 += _in_account(change, instrument)
         instrument.mark2 = mid2
 
     def fill(self, instrument: Instrument, signed_qty: int, price: int, fee: int) -> None:
         """Account for a fill against the mark; `fee` in account currency, scale 10¹⁸."""
-        if instrument.mark2 == 0:
-            instrument.mark2 = 2 * price
+        if instrument.mark2 == 0 or not instrument.position:
+            instrument.mark2 = instrument.bid + instrument.ask if instrument.quoted else 2 * price
         change = signed_qty * (instrument.mark2 - 2 * price) * instrument.terms.multiplier
         self.moved2 += _in_account(change, instrument) - 2 * fee * MONEY
 
@@ -118,8 +118,10 @@ class Day:
         The clock is followed while it agrees with elapsed time within five seconds a step; after
         a jump either way the day goes on by elapsed time until a person resumes or restarts.
         """
-        expected = self.wall_ns + max(0, at_ns - self.at_ns)
-        self.at_ns = max(at_ns, self.at_ns)
+        if at_ns < self.at_ns:
+            return False
+        expected = self.wall_ns + at_ns - self.at_ns
+        self.at_ns = at_ns
         drift = wall_ns - expected
         if -JUMP_NS <= drift <= JUMP_NS:
             self.wall_ns = max(self.wall_ns, wall_ns)

@@ -91,6 +91,8 @@ class Instrument:
         """Realised result since the position was last flat, scale 10⁵⁴."""
         self.mark2 = 0
         """Twice the price at which the position was last valued; 0 if it never was."""
+        self.fx_mark2 = 0
+        """Twice the mid that last converted its value; 0 if none ever did."""
         self.buys = SideBook()
         self.sells = SideBook()
         self.fx: Instrument | None = None
@@ -157,6 +159,11 @@ def fees_on(notional: int, fee_bps: int) -> int:
     return -(-notional * fee_bps // (10_000 * SCALE))
 
 
+def in_quote(money: int, fx: int) -> int:
+    """Money of the account in the currency that `fx` (a doubled mid, 0: the same) converts."""
+    return money if fx == 0 else -(-money * 2 * SCALE // fx)
+
+
 def needs_of(order: Order, qty: int) -> tuple[int, int, int]:
     """What `qty` of an order needs: (own, notional, fees) as in `Reserve`."""
     if not order.reserves or qty == 0:
@@ -165,7 +172,7 @@ def needs_of(order: Order, qty: int) -> tuple[int, int, int]:
     proportional = fees_on(notional, order.fee_bps)
     fixed = order.fee_fixed * SCALE * SCALE
     return (
-        notional + proportional + fixed,
+        notional + proportional + in_quote(fixed, order.fx),
         converted(notional, order.fx),
         converted(proportional, order.fx) + fixed,
     )
@@ -189,7 +196,16 @@ class Book:
         self.held: dict[str, Instrument] = {}
         """The instruments with a position."""
         self.totals = Worth()
+        self.unmarked: dict[str, Instrument] = {}
+        """Held instruments that were not valued since a quote concerned them."""
         self._dirty: dict[str, Instrument] = {}
+
+    def quoted(self, instrument: Instrument) -> None:
+        """Note whose worth a quote changes: its own instrument's, and what that one converts."""
+        for held in self.held.values():
+            if held is instrument or held.fx is instrument:
+                self.unmarked[held.symbol] = held
+                self.touch(held)
 
     def touch(self, instrument: Instrument) -> None:
         """Note that an instrument's worth may have changed."""
@@ -200,6 +216,7 @@ class Book:
         instrument.position = qty
         if qty:
             self.held[instrument.symbol] = instrument
+            self.unmarked[instrument.symbol] = instrument
         else:
             self.held.pop(instrument.symbol, None)
         self.touch(instrument)

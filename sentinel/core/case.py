@@ -135,14 +135,21 @@ class Case:
         order, quote = self.order, self.instrument
         if order.ord_type in ("limit", "stop_limit"):
             return order.price
+        stop_price = order.stop_price if order.ord_type == "stop" else 0
         if not quote.quoted:
-            return order.stop_price
+            return stop_price
         far = quote.ask if order.side == BUY else quote.bid
-        return max(far, order.stop_price)
+        return max(far, stop_price)
 
     def fx2(self) -> int:
-        """Twice the mid that converts the order's money; 0 where it needs none."""
-        return self.instrument.fx2 if self.foreign else 0
+        """Twice the mid that converts the order's money; 0 where it needs none.
+
+        Only an exit may get by with the last usable one: it is not to wait for a quote.
+        """
+        fx = self.instrument.fx
+        if not self.foreign or fx is None:
+            return 0
+        return self.instrument.fx2 or self.instrument.fx_mark2
 
     @property
     def foreign(self) -> bool:

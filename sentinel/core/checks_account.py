@@ -7,7 +7,7 @@ from collections import deque
 from ipc.clock import NS_PER_MS
 from ipc.numbers import SCALE, format_decimal
 from sentinel.core.account import MONEY
-from sentinel.core.book import fees_on
+from sentinel.core.book import fees_on, in_quote
 from sentinel.core.case import Case, Refusal
 from sentinel.core.checks_exposure import money2_text
 from sentinel.core.checks_order import holdings
@@ -83,9 +83,10 @@ def _fees(case: Case, notional: int) -> int:
 def _cash_purchase(case: Case) -> Refusal | None:
     account, reserved = case.state.account, case.state.book.reserved
     notional = notional_of(case.held_qty, case.held_unit)
-    need = notional + _fees(case, notional)
     currency = case.order.currency
     if currency in account.balances:
+        fixed = in_quote(case.rules.fee_fixed * MONEY, case.order.fx)
+        need = notional + fees_on(notional, case.rules.fee_bps) + fixed
         own = reserved.get(currency)
         held = account.balances[currency] * MONEY - (0 if own is None else own.own)
     else:

@@ -16,7 +16,7 @@ BPS = 10_000
 def check_state(case: Case) -> Refusal | None:
     """A live session and a state that lets the order pass (RTS 6 art. 12: kill function)."""
     state, session = case.state, case.session
-    if session is None and not (state.replaying and not state.sessions):
+    if session is None and (not state.replaying or state.beats_replayed):
         return Refusal("SESSION_UNKNOWN")
     if session is not None:
         if not session.beaten:
@@ -162,7 +162,7 @@ def _references(case: Case) -> list[Instrument]:
         or (entry and limits.needs_position_value and instrument.position)
     ):
         needed[instrument.symbol] = instrument
-    if case.foreign and instrument.fx is not None:
+    if case.foreign and instrument.fx is not None and _worth_matters(case):
         needed[instrument.fx.symbol] = instrument.fx
     if entry and (limits.needs_marks or limits.needs_portfolio):
         for held in case.state.held():
@@ -172,9 +172,20 @@ def _references(case: Case) -> list[Instrument]:
     return list(needed.values())
 
 
+def _worth_matters(case: Case) -> bool:
+    """Whether the order's worth in account currency is judged: an exit's mostly is not."""
+    limits, order = case.limits, case.order
+    return (
+        not order.exit
+        or order.reserves
+        or limits.order_notional_max is not None
+        or limits.order_notional_min is not None
+    )
+
+
 def check_reference(case: Case) -> Refusal | None:
     """A usable, fresh and confirmed price to judge by (FIA: price reasonability needs one)."""
-    if case.foreign and case.instrument.fx is None:
+    if case.foreign and case.instrument.fx is None and _worth_matters(case):
         return Refusal("REFERENCE_PRICE_MISSING")
     references = _references(case)
     for reference in references:

@@ -41,12 +41,16 @@ from sentinel.core.steps import OrdersCancelled, PositionsHandled, TreeKilled, V
 from sentinel.core.vitals import deadlines
 
 NEVER = 1 << 63
+PASSING = (QuoteReceived, HeartbeatReceived, TimePassed)
+"""Events that the journal may leave out, and on which nothing is valued for that reason."""
 
 
 def decide(state: State, event: Event) -> list[Effect]:
     """Take an event into the state and say what is to be done. The only way to change a State."""
     state.now_ns = max(state.now_ns, event.at_ns)
     state.wall_ns = event.wall_ns
+    if not isinstance(event, PASSING):
+        state.revalue()
     effects = _roll_day(state, event) if state.epoch else []
     handler = HANDLERS[type(event)]
     effects += handler(state, event)
@@ -65,6 +69,7 @@ def _roll_day(state: State, event: Event) -> list[Effect]:
 
 
 def _start_day(state: State) -> None:
+    state.revalue()
     wall_ns = state.day.wall_ns
     equity2 = state.account.equity2 if state.account.known else None
     state.day.start(state.calendar.day_key(wall_ns), state.calendar.next_roll_ns(wall_ns), equity2)

@@ -58,7 +58,7 @@ def on_execution(state: State, event: ExecutionReceived) -> list[Effect]:
 
 def named(state: State, cl_ord_id: str, exec_type: str) -> Order | None:
     """Return the order a report is about; a fill under an unconfirmed new id confirms it."""
-    if cl_ord_id in state.replacements and exec_type != "rejected":
+    if cl_ord_id in state.replacements and exec_type not in ("rejected", "ack"):
         _confirm(state, cl_ord_id)
     return state.working(cl_ord_id) or state.done.get(cl_ord_id) or venue_leg(state, cl_ord_id)
 

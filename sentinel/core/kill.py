@@ -88,7 +88,7 @@ class KillSequence:
         """A person took the rest over: no further step is asked for."""
         if self.running:
             self.stage = IDLE
-        self.outcome = None
+            self.outcome = None
         self.retry_at_ns = 0
 
     def _enter(self, stage: str, at_ns: int, delay_ns: int = 0) -> list[Effect]:

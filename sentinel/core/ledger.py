@@ -13,8 +13,10 @@ from sentinel.core.effects import Effect, Reply
 from sentinel.core.events import (
     BrokerRead,
     Event,
+    ExecutionReceived,
     HeartbeatReceived,
     IntentReceived,
+    PositionRead,
     QuoteReceived,
     TimePassed,
 )
@@ -58,19 +60,26 @@ class Ledger:
     def take(self, event: Event) -> tuple[list[Entry], list[Effect]]:
         """Decide an event; the entries must be on disk before the effects are performed."""
         if isinstance(event, QuoteReceived):
-            decide(self.state, event)
-            self._keep(("quote", event.symbol), event)
-            return [], []
+            return self._kept_back(event, ("quote", event.symbol))
         if isinstance(event, HeartbeatReceived):
             return self._beat(event)
         if isinstance(event, TimePassed):
             return self._time(event)
         if isinstance(event, BrokerRead) and self._is_unchanged(event):
-            decide(self.state, event)
-            self._keep(("broker", ""), event)
-            return [], []
+            return self._kept_back(event, ("broker", ""))
+        wanted = self._relevant(event)
         effects = decide(self.state, event)
-        return self._written(event, effects), effects
+        return self._written(event, effects, wanted), effects
+
+    def _kept_back(self, event: Event, key: tuple[str, str]) -> tuple[list[Entry], list[Effect]]:
+        """Keep an event back, unless it had effects or began a trading day."""
+        day_ends_ns = self.state.day.ends_wall_ns
+        effects = decide(self.state, event)
+        if effects or day_ends_ns != self.state.day.ends_wall_ns:
+            self._kept.pop(key, None)
+            return self._written(event, effects, self._relevant(event)), effects
+        self._keep(key, event)
+        return [], []
 
     def _keep(self, key: tuple[str, str], event: Event) -> None:
         self._kept.pop(key, None)
@@ -80,6 +89,7 @@ class Ledger:
         session = self.state.sessions.get(event.run_id)
         before = None if session is None else (session.vitals, session.beaten, session.stalled)
         progressed = session is not None and event.iteration > session.iteration
+        day_ends_ns = self.state.day.ends_wall_ns
         effects = decide(self.state, event)
         session = self.state.sessions.get(event.run_id)
         after = None if session is None else (session.vitals, session.beaten, session.stalled)
@@ -89,8 +99,9 @@ class Ledger:
             and before[1:] == after[1:]
             and {before[0], after[0]} <= {Vitals.FRESH, Vitals.LATE}
         )
-        if effects or (before != after and not late_only):
-            return self._written(event, effects), effects
+        new_day = day_ends_ns != self.state.day.ends_wall_ns
+        if effects or new_day or (before != after and not late_only):
+            return self._written(event, effects, self._relevant(event)), effects
         self._keep(("progress" if progressed else "beat", event.run_id), event)
         if progressed:
             self._kept.pop(("beat", event.run_id), None)
@@ -101,11 +112,12 @@ class Ledger:
         effects = decide(self.state, event)
         if not effects and before == self._standing():
             return [], []
-        return self._written(event, effects), effects
+        return self._written(event, effects, self._relevant(event)), effects
 
     def _standing(self) -> tuple[object, ...]:
         trading, kill = self.state.trading, self.state.kill
-        return (trading.state, len(trading.conditions), kill.stage, kill.retry_at_ns)
+        day = self.state.day.ends_wall_ns
+        return (trading.state, len(trading.conditions), kill.stage, kill.retry_at_ns, day)
 
     def _is_unchanged(self, event: BrokerRead) -> bool:
         """Whether a reading says nothing new while nothing is held and nothing works."""
@@ -114,10 +126,9 @@ class Ledger:
             return False
         return _content(last) == _content(event)
 
-    def _written(self, event: Event, effects: list[Effect]) -> list[Entry]:
+    def _written(self, event: Event, effects: list[Effect], wanted: set[str]) -> list[Entry]:
         """The kept events that a decision can rest on, then the event itself."""
         entries: list[Entry] = []
-        wanted = self._relevant(event)
         for key in list(self._kept):
             if key[0] != "quote" or key[1] in wanted:
                 entries.append(Entry(event=self._kept.pop(key)))
@@ -125,18 +136,33 @@ class Ledger:
         return entries
 
     def _relevant(self, event: Event) -> set[str]:
-        book = self.state.book
-        symbols = set(book.held)
-        if isinstance(event, IntentReceived):
-            orig = getattr(event.intent, "orig_cl_ord_id", None)
-            order = self.state.working(orig) if orig else None
-            symbols.add(order.symbol if order else getattr(event.intent, "symbol", ""))
-        symbols.update(book.traded)
-        for symbol in list(symbols):
+        """The symbols whose quotes a decision on this event can rest on, asked before it."""
+        book, rules = self.state.book, self.state.rules
+        symbols = {*book.held, *book.traded, *self._named(event)}
+        if rules is None:
+            return symbols
+        converting = set()
+        for symbol in symbols:
             instrument = book.instruments.get(symbol)
-            if instrument is not None and instrument.fx is not None:
-                symbols.add(instrument.fx.symbol)
-        return symbols
+            terms = rules.terms(symbol) if instrument is None else instrument.terms
+            if terms.fx is not None:
+                converting.add(terms.fx)
+        return symbols | converting
+
+    def _named(self, event: Event) -> set[str]:
+        """The symbols that an event itself is about."""
+        match event:
+            case IntentReceived():
+                return {getattr(event.intent, "symbol", "")}
+            case ExecutionReceived():
+                order = self.state.done.get(event.cl_ord_id)
+                return set() if order is None else {order.symbol}
+            case PositionRead():
+                return {event.symbol}
+            case BrokerRead():
+                return {position.symbol for position in event.positions}
+            case _:
+                return set()
 
 
 def _content(event: BrokerRead) -> tuple[object, ...]:

@@ -26,11 +26,7 @@ def on_quote(state: State, event: QuoteReceived) -> list[Effect]:
     instrument.bid = bid if bid is not None and bid > 0 else 0
     instrument.ask = ask if ask is not None and ask > 0 else 0
     instrument.quote_at_ns = event.at_ns
-    if instrument.position:
-        state.account.mark(instrument)
-        state.book.touch(instrument)
-    elif instrument.quoted:
-        instrument.mark2 = instrument.bid + instrument.ask
+    state.book.quoted(instrument)
     return []
 
 

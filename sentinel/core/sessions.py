@@ -90,6 +90,7 @@ def on_heartbeat(state: State, event: HeartbeatReceived) -> list[Effect]:
     if session is None:
         if not state.replaying:
             return []
+        state.beats_replayed = True
         session = Session(event.run_id, "", 0, 0, event.at_ns)
         state.sessions[event.run_id] = session
     blind = session.vitals is Vitals.BLIND
@@ -122,7 +123,7 @@ def on_gone(state: State, event: ProcessGone) -> list[Effect]:
     session = state.sessions.get(event.run_id)
     if session is None:
         return []
-    if state.kill.running and session.vitals in LETHAL:
+    if state.kill.running and (session.pid, session.start_ticks) in state.kill.processes:
         session.see(Signal.ENDED)
         return []
     return saw(state, session, Signal.ENDED)

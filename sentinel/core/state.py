@@ -119,6 +119,8 @@ class State:
         self.tally = Tally()
         self.replaying = False
         """True in `sentinel replay`: a session is taken as present and beating until one beats."""
+        self.beats_replayed = False
+        """Whether one did: from then on only a session that beats is present."""
 
     def instrument(self, symbol: str) -> Instrument | None:
         """Return the instrument, made on first use; None when there are too many."""
@@ -131,6 +133,15 @@ class State:
             if found.terms.fx is not None and found.terms.fx != symbol:
                 found.fx = self.instrument(found.terms.fx)
         return found
+
+    def revalue(self) -> None:
+        """Value what is held at the present quotes.
+
+        Not at each quote as it comes: only the newest before a decision is kept in the journal.
+        """
+        for instrument in self.book.unmarked.values():
+            self.account.mark(instrument)
+        self.book.unmarked.clear()
 
     def held(self) -> list[Instrument]:
         """Return the instruments with a position."""

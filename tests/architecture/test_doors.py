@@ -18,6 +18,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "zmq": ("ipc/client.py", "ipc/server.py"),
     "psutil": ("sentinel/adapters/process_tree.py",),
     "apprise": ("alerts/sender.py",),
+    "prometheus_client": ("sentinel/adapters/metrics*.py",),
     "time": ("ipc/clock.py",),
     "sqlite3": ("broker_api/offline*.py", "sentinel/adapters/journal_export.py"),
     "alpaca": ("broker_api/alpaca*.py",),

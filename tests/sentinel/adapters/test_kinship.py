@@ -117,6 +117,12 @@ def test_a_subreaper_takes_every_child_that_it_did_not_start():
     assert pids(kinship(root()), reading, signs) == [50, 60]
 
 
+def test_a_loop_that_the_subreaper_started_itself_is_the_loop_all_the_same():
+    signs = Signs(adopter=10, own_children=frozenset({50, 61}))
+    reading = table(stat(50), stat(60, parent=50), stat(61))
+    assert pids(kinship(root()), reading, signs) == [50, 60]
+
+
 def test_kernel_threads_are_never_named():
     signs = Signs(image=(0, 0, 0, 0))
     reading = table(stat(50), stat(2, parent=0, start=200), stat(60, parent=2, image=(0, 0, 0, 0)))
