@@ -16,7 +16,7 @@ from sentinel.core.events import (
     TimePassed,
 )
 from sentinel.core.state import State
-from sentinel.replay_lines import BUILDERS, RUN_ID, BadLine, Line
+from sentinel.replay_lines import BUILDERS, RUN_ID, BadLine, Line, is_text
 
 ParseConfig = Callable[[str], tuple[RiskConfig, str]]
 
@@ -124,7 +124,7 @@ class Replayer:
 def _verdict(line: Line, reply: Reply) -> dict[str, object]:
     given = line.fields.get("cl_ord_id")
     return {
-        "cl_ord_id": given if isinstance(given, str) else None,
+        "cl_ord_id": given if is_text(given) else None,
         "verdict": "approved" if reply.approved else "vetoed",
         "reason": reply.reason,
         "limit": reply.limit,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import TypeGuard
 
 from ipc.clock import NS_PER_MS
 from ipc.codec import fingerprint
@@ -59,7 +60,14 @@ class Line:
         if len(text) > LINE_MAX:
             raise self.bad(f"at most {LINE_MAX} characters were expected")
         try:
-            fields = json.loads(text, parse_constant=_refuse, parse_float=_keep)
+            text.encode()
+            fields = json.loads(
+                text, parse_constant=_refuse, parse_float=_keep, object_pairs_hook=_once
+            )
+        except UnicodeEncodeError:
+            raise self.bad("UTF-8 was expected") from None
+        except _Twice as error:
+            raise self.bad(f"each key once was expected, {error} is there twice") from None
         except (ValueError, RecursionError):
             raise self.bad("a JSON object was expected") from None
         if not isinstance(fields, dict):
@@ -77,7 +85,7 @@ class Line:
     def text(self, key: str) -> str:
         """Return a field that must be a text."""
         value = self.fields.get(key)
-        if not isinstance(value, str):
+        if not is_text(value):
             raise self.bad(f"`{key}`, a text, was expected")
         return value
 
@@ -91,6 +99,30 @@ class Line:
         return value
 
 
+class _Twice(Exception):
+    """An object that says one thing twice."""
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for key, value in pairs:
+        if key in fields:
+            raise _Twice(ascii(key)[:64])
+        fields[key] = value
+    return fields
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Whether a value is a text; half a surrogate pair, which JSON can spell, is none."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _refuse(_: str) -> object:
     raise ValueError("not a JSON number")
 
@@ -100,7 +132,7 @@ def _keep(text: str) -> object:
 
 
 def _order_text(value: object) -> str:
-    return value if isinstance(value, str) else WRONG
+    return value if is_text(value) else WRONG
 
 
 def _order_option(value: object) -> str | None:
@@ -113,7 +145,7 @@ def _order(fields: dict[str, object]) -> OrderIntent:
     good = expire is None or (type(expire) is int and 0 <= expire < 1 << 63)
     return OrderIntent(
         cl_ord_id=_order_text(fields.get("cl_ord_id")),
-        symbol=symbol if isinstance(symbol, str) else "",
+        symbol=symbol if is_text(symbol) else "",
         side=_order_text(fields.get("side")) if type(reduce_only) is bool else WRONG,
         ord_type=_order_text(fields.get("ord_type")),
         order_qty=_order_text(fields.get("order_qty")),
@@ -209,7 +241,7 @@ def _execution(line: Line) -> Event:
         wall_ns=line.at_ns,
         cl_ord_id=line.text("cl_ord_id"),
         exec_type=exec_type,
-        exec_id=exec_id if isinstance(exec_id, str) else None,
+        exec_id=exec_id if is_text(exec_id) else None,
         last_qty=line.decimal("last_qty", optional=not is_fill),
         last_price=line.decimal("last_price", optional=not is_fill),
         fee=line.decimal("fee", optional=True),
@@ -231,10 +263,7 @@ def _heartbeat(line: Line) -> Event:
 
 
 def _cause(line: Line) -> str:
-    cause = line.fields.get("cause", "operator")
-    if not isinstance(cause, str):
-        raise line.bad("`cause`, a text, was expected")
-    return cause
+    return line.text("cause") if "cause" in line.fields else "operator"
 
 
 def _halt(line: Line) -> Event:

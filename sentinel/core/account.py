@@ -101,6 +101,7 @@ class Day:
 
     def __init__(self) -> None:
         self.key = ""
+        self.began_ns = 0
         self.ends_wall_ns = 0
         self.at_ns = 0
         self.wall_ns = 0
@@ -116,7 +117,7 @@ class Day:
         """Move the trusted wall clock on; True if the host's clock was just seen to jump.
 
         The clock is followed while it agrees with elapsed time within five seconds a step; after
-        a jump either way the day goes on by elapsed time until a person resumes or restarts.
+        a jump either way the day goes on by elapsed time until a person resumes or the host boots.
         """
         if at_ns < self.at_ns:
             return False

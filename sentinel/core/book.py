@@ -255,6 +255,8 @@ class Book:
         if order.parent is None:
             for scope in ("", f"symbol:{order.symbol}", f"strategy:{order.strategy}"):
                 self.counts[scope] = self.counts.get(scope, 0) + sign
+                if not self.counts[scope]:
+                    del self.counts[scope]
         own, notional, fees = needs_of(order, order.held_leaves)
         if own:
             self.reserve(order.currency).move(sign * own, sign * notional, sign * fees)

@@ -7,27 +7,35 @@ from sentinel.core.account import MONEY
 from sentinel.core.book import Instrument
 from sentinel.core.case import Case, Refusal
 from sentinel.core.order import BUY
+from sentinel.core.state import State
 from sentinel.core.trading import HALTED, REDUCING
-from sentinel.core.vitals import LETHAL
+from sentinel.core.vitals import LETHAL, Session
 
 BPS = 10_000
 
 
 def check_state(case: Case) -> Refusal | None:
     """A live session and a state that lets the order pass (RTS 6 art. 12: kill function)."""
-    state, session = case.state, case.session
-    if session is None and (not state.replaying or state.beats_replayed):
-        return Refusal("SESSION_UNKNOWN")
-    if session is not None:
-        if not session.beaten:
-            return Refusal("SESSION_UNKNOWN")
-        if session.stalled or session.vitals in LETHAL:
-            return Refusal("HEARTBEAT_QUIET")
-    trading = state.trading.state
+    refusal = session_refusal(case.state, case.session)
+    if refusal is not None:
+        return refusal
+    trading = case.state.trading.state
     if trading == HALTED:
         return Refusal("TRADING_HALTED")
     if trading == REDUCING and not (case.parse() and _on_the_way_out(case)):
         return Refusal("TRADING_REDUCING")
+    return None
+
+
+def session_refusal(state: State, session: Session | None) -> Refusal | None:
+    """Nothing is approved for a session that has not beaten, or of which too little is known."""
+    if session is None:
+        present = state.replaying and not state.beats_replayed
+        return None if present else Refusal("SESSION_UNKNOWN")
+    if not session.beaten:
+        return Refusal("SESSION_UNKNOWN")
+    if session.stalled or session.vitals in LETHAL:
+        return Refusal("HEARTBEAT_QUIET")
     return None
 
 

@@ -127,6 +127,7 @@ def on_resume_requested(state: State, event: ResumeRequested) -> list[Effect]:
     dead = [s.run_id for s in state.sessions.values() if s.vitals in LETHAL]
     for run_id in dead:
         del state.sessions[run_id]
+        state.trading.end_condition(f"BLIND:{run_id}", event.at_ns)
     state.rejects.clear()
     state.vetoes.clear()
     state.repeats.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ipc.clock import NS_PER_S
 from sentinel.core import conduct, executions, judge, readings, sessions
 from sentinel.core.conduct import CRITICAL, INFO, WARNING, alert
 from sentinel.core.effects import Effect
@@ -41,6 +42,8 @@ from sentinel.core.steps import OrdersCancelled, PositionsHandled, TreeKilled, V
 from sentinel.core.vitals import deadlines
 
 NEVER = 1 << 63
+SHORT_DAY_NS = 12 * 3600 * NS_PER_S
+"""A trading day that took less ended because a clock was set: no id is forgotten for it."""
 PASSING = (QuoteReceived, HeartbeatReceived, TimePassed)
 """Events that the journal may leave out, and on which nothing is valued for that reason."""
 
@@ -59,13 +62,19 @@ def decide(state: State, event: Event) -> list[Effect]:
 
 def _roll_day(state: State, event: Event) -> list[Effect]:
     """Start a new trading day when time that really passed has reached its roll."""
-    effects: list[Effect] = []
-    if not isinstance(event, EpochStarted) and state.day.follow(event.at_ns, event.wall_ns):
-        seconds = str(state.day.jumped_ns // 1_000_000_000)
-        effects.append(alert(state, WARNING, "CLOCK_JUMPED", seconds=seconds))
-    if state.day.wall_ns >= state.day.ends_wall_ns and not isinstance(event, EpochStarted):
+    if isinstance(event, EpochStarted):
+        return []
+    effects = _follow_clock(state, event)
+    if state.day.wall_ns >= state.day.ends_wall_ns:
         _start_day(state)
     return effects
+
+
+def _follow_clock(state: State, event: Event) -> list[Effect]:
+    if not state.day.follow(event.at_ns, event.wall_ns):
+        return []
+    seconds = str(state.day.jumped_ns // 1_000_000_000)
+    return [alert(state, WARNING, "CLOCK_JUMPED", seconds=seconds)]
 
 
 def _start_day(state: State) -> None:
@@ -73,8 +82,10 @@ def _start_day(state: State) -> None:
     wall_ns = state.day.wall_ns
     equity2 = state.account.equity2 if state.account.known else None
     state.day.start(state.calendar.day_key(wall_ns), state.calendar.next_roll_ns(wall_ns), equity2)
-    state.ids_before = state.ids
+    early = state.now_ns - state.day.began_ns < SHORT_DAY_NS
+    state.ids_before = {**state.ids_before, **state.ids} if early else state.ids
     state.ids = {}
+    state.day.began_ns = state.now_ns
 
 
 def next_deadline_ns(state: State) -> int:
@@ -130,7 +141,7 @@ def on_step(state: State, event: Step) -> list[Effect]:
     running = state.kill.running
     effects = state.kill.step(event)
     if isinstance(event, TreeKilled) and event.survivors == 0:
-        state.sessions.clear()
+        sessions.end_all(state, list(state.sessions))
     if isinstance(event, OrdersCancelled):
         for cl_ord_id in event.cancelled:
             executions.end_named(state, cl_ord_id)
@@ -151,6 +162,7 @@ def on_epoch(state: State, event: EpochStarted) -> list[Effect]:
     first = state.epoch == 0
     state.epoch = event.epoch
     state.account_id, state.mode = event.account_id, event.mode
+    rebooted = event.boot_id != state.boot_id
     state.boot_id, state.offset_ns = event.boot_id, event.offset_ns
     state.approval_ttl_ns = event.approval_ttl_ns
     state.sessions.clear()
@@ -160,10 +172,13 @@ def on_epoch(state: State, event: EpochStarted) -> list[Effect]:
     state.broker_read_ns = 0
     state.trading.stop_paths.clear()
     state.trading.conditions.clear()
-    state.day.trust(event.at_ns, event.wall_ns)
+    effects: list[Effect] = list(state.alerts.values())
+    if rebooted:
+        state.day.trust(event.at_ns, event.wall_ns)
+    else:
+        effects += _follow_clock(state, event)
     if first or state.day.wall_ns >= state.day.ends_wall_ns:
         _start_day(state)
-    effects: list[Effect] = list(state.alerts.values())
     effects.append(alert(state, INFO, "SENTINEL_STARTED", epoch=str(event.epoch)))
     return effects + state.kill.again(event.at_ns)
 

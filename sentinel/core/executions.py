@@ -149,11 +149,18 @@ def _end(state: State, order: Order) -> None:
     """An order ended: what it reserved is free."""
     if order.cl_ord_id in state.book.working:
         state.book.drop(order)
-        for replacement in order.replacing:
-            state.replacements.pop(replacement.cl_ord_id, None)
-        order.replacing = []
-        order.leaves = 0
-        state.finish(order)
+        _finish(state, order)
+
+
+def _finish(state: State, order: Order) -> None:
+    """Remember an order that ended, and what was to replace it: either may have filled before."""
+    for replacement in order.replacing:
+        state.replacements.pop(replacement.cl_ord_id, None)
+        replacement.cum, replacement.leaves = order.cum, 0
+        state.finish(replacement)
+    order.replacing = []
+    order.leaves = 0
+    state.finish(order)
 
 
 def end_named(state: State, cl_ord_id: str) -> None:
@@ -194,11 +201,7 @@ def fill(
     if works and order.held_leaves and not last:
         state.book.add(order)
     elif works:
-        for replacement in order.replacing:
-            state.replacements.pop(replacement.cl_ord_id, None)
-        order.replacing = []
-        order.leaves = 0
-        state.finish(order)
+        _finish(state, order)
     state.day.fills += 1
     _move_position(state, state.book.instruments[order.symbol], order.side * qty, price, fee)
     if order.stop_loss or order.take_profit:

@@ -9,6 +9,7 @@ from sentinel.core.case import Case, Refusal, buckets_for
 from sentinel.core.checks import first_refusal
 from sentinel.core.checks_account import within
 from sentinel.core.checks_exposure import repeat_key
+from sentinel.core.checks_order import session_refusal
 from sentinel.core.conduct import act_on
 from sentinel.core.effects import Effect, Reply
 from sentinel.core.events import IntentReceived
@@ -37,7 +38,7 @@ def on_intent(state: State, event: IntentReceived) -> list[Effect]:
     case.detach()
     refusal = first_refusal(case)
     case.reattach()
-    if refusal is None and len(state.ids) >= IDS_A_DAY_MAX:
+    if refusal is None and not _has_room(state):
         refusal = Refusal("JOURNAL_UNAVAILABLE", str(IDS_A_DAY_MAX), str(len(state.ids) + 1))
     if refusal is None:
         return [_approve(state, case, kind)]
@@ -48,19 +49,27 @@ def on_intent(state: State, event: IntentReceived) -> list[Effect]:
     return effects
 
 
+def _has_room(state: State) -> bool:
+    """Whether one more id can be known; days that a set clock cut short are known together."""
+    today, before = len(state.ids), len(state.ids_before)
+    return today < IDS_A_DAY_MAX and today + before < 2 * IDS_A_DAY_MAX
+
+
 def _remember(state: State, cl_ord_id: str, fingerprint: bytes, reply: Reply) -> None:
-    if len(state.ids) < IDS_A_DAY_MAX:
+    if _has_room(state):
         state.ids[cl_ord_id] = Known(fingerprint, reply)
 
 
 def _repeated(state: State, session: Session | None, known: Known) -> list[Effect]:
     """The same id with the same content: the same verdict, counted once.
 
-    A halt voids what was approved before it, so an old approval is not said again then.
+    An approval is not said again under a halt, which voids what was approved before it, nor to a
+    session that could get none now.
     """
     first = known.reply
-    if first.approved and state.trading.state == HALTED:
-        return _vetoed(state, first.cl_ord_id, first.kind, Refusal("TRADING_HALTED"), session)
+    voided = _voided(state, session) if first.approved else None
+    if voided is not None:
+        return _vetoed(state, first.cl_ord_id, first.kind, voided, session)
     again = Reply(
         cl_ord_id=first.cl_ord_id,
         kind=first.kind,
@@ -76,6 +85,12 @@ def _repeated(state: State, session: Session | None, known: Known) -> list[Effec
     if first.approved:
         return [again]
     return [again, *_storm(state)]
+
+
+def _voided(state: State, session: Session | None) -> Refusal | None:
+    if state.trading.state == HALTED:
+        return Refusal("TRADING_HALTED")
+    return None if session is None and state.replaying else session_refusal(state, session)
 
 
 def _on_cancel(

@@ -138,6 +138,13 @@ def on_goodbye(state: State, event: SessionEnded) -> list[Effect]:
     return [alert(state, INFO, "SESSION_ENDED", strategy=session.strategy, run_id=event.run_id)]
 
 
+def end_all(state: State, run_ids: list[str]) -> None:
+    """End sessions whose processes are dead; what they alone could not see ends with them."""
+    for run_id in run_ids:
+        del state.sessions[run_id]
+        state.trading.end_condition(f"BLIND:{run_id}", state.now_ns)
+
+
 def on_stalled(state: State, event: SentinelStalled) -> list[Effect]:
     """The sentinel was not looking: one window is forgiven, and nothing approved meanwhile."""
     for session in state.sessions.values():

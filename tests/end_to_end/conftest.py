@@ -1,0 +1,31 @@
+"""The fixtures of the end-to-end tests: a pair of programs that never outlives its test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.pair import Pair
+
+
+@pytest.fixture
+def pair(short_tmp: Path) -> Iterator[Pair]:
+    """A calm configuration, and nothing started yet."""
+    made = Pair(short_tmp)
+    try:
+        yield made
+    finally:
+        made.clear()
+
+
+@pytest.fixture
+def figure() -> Callable[[str, float], None]:
+    """Print a measured figure; `pytest -s` shows it."""
+
+    def show(what: str, ms: float) -> None:
+        sys.stdout.write(f"\nMEASURED {what}: {ms:.0f} ms\n")
+
+    return show
