@@ -24,6 +24,7 @@ LIBZMQ_MIN: Final = (4, 3, 5)
 _SCHEME: Final = "ipc://"
 _DIRECTORY_MODE: Final = 0o750
 _TOO_WIDE: Final = 0o027
+_EVERYBODYS: Final = frozenset({"/", "/tmp", "/var/tmp", "/dev/shm"})  # noqa: S108 - refused
 
 
 class PathRefused(ValueError):
@@ -132,7 +133,8 @@ def prepare_directory(path: Path) -> str | None:
 
     Missing ones are created with their parents. A wider one of ours is narrowed, and the returned
     line says so. PathRefused for one of another user, for one that is world-writable without the
-    sticky bit, for a link made by another user, and for one that cannot be made or written.
+    sticky bit, for /tmp and its like, for a link made by another user, and for one that cannot be
+    made or written.
     """
     try:
         _create(path)
@@ -168,6 +170,8 @@ def _judge(path: Path, handle: int) -> str | None:
     mode = stat.S_IMODE(found.st_mode)
     if found.st_uid != os.geteuid():
         raise PathRefused(f"{path}: belongs to another user (uid {found.st_uid}), not to us")
+    if os.path.realpath(path) in _EVERYBODYS:
+        raise PathRefused(f"{path}: belongs to everybody; expected a directory of its own below it")
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         raise PathRefused(f"{path}: anyone may write it (mode {mode:04o}); expected 0750")
     warning = None

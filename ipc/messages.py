@@ -251,13 +251,7 @@ class AcceptConfigRequest(Value, frozen=True, kw_only=True, tag="accept_config")
     by: str
 
 
-ControlRequest = (
-    StatusRequest
-    | HaltRequest
-    | ReduceRequest
-    | ResumeRequest
-    | AcceptConfigRequest
-)
+ControlRequest = StatusRequest | HaltRequest | ReduceRequest | ResumeRequest | AcceptConfigRequest
 
 
 class ControlReply(Value, frozen=True, kw_only=True, tag="control_reply"):

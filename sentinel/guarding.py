@@ -76,6 +76,7 @@ def guard(
             running.log.write("command_failed", command=words[0], detail=error.strerror)
             return NOT_EXECUTABLE
         child = children[0]
+        running.guards(child.process.pid)
         signal.signal(signal.SIGINT, lambda *_: child.interrupt())
         waiter = threading.Thread(target=_wait, args=(child, running), daemon=True)
         waiter.start()

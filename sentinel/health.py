@@ -24,10 +24,12 @@ def problems(document: dict[str, Any]) -> list[str]:
         found.append(f"reducing: {document['cause']}")
     if document["drop_copy"]["state"] == "LOST":
         found.append("drop copy lost")
+    elif document["drop_copy"].get("stale"):
+        found.append("the last reading of the account is too old")
     if document["config"]["pending_hash"]:
         found.append("a looser configuration is pending")
     if document["config"]["problem"]:
-        found.append("the configuration file is not valid")
+        found.append(f"the configuration is not valid: {document['config']['problem']}")
     found += [f"route {name} is down" for name in document["alerts"]["required_routes_down"]]
     found += document["degraded"]
     return found

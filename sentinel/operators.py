@@ -29,6 +29,13 @@ from sentinel.core.events import (
 )
 
 TEXT_MAX = 256
+
+
+def plain(text: str) -> str:
+    """One line of printable text, cut: what an operator says is shown on one line everywhere."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:TEXT_MAX]
+
+
 Document = Callable[[], dict[str, object]]
 
 
@@ -59,8 +66,8 @@ class Operators:
                     at_ns=at_ns,
                     wall_ns=wall_ns,
                     cause="OPERATOR_KILL" if message.kill else "OPERATOR_HALT",
-                    by=message.by[:TEXT_MAX],
-                    why=message.why[:TEXT_MAX],
+                    by=plain(message.by),
+                    why=plain(message.why),
                     kill=message.kill,
                 )
             case ReduceRequest():
@@ -68,16 +75,16 @@ class Operators:
                     at_ns=at_ns,
                     wall_ns=wall_ns,
                     cause="OPERATOR_REDUCE",
-                    by=message.by[:TEXT_MAX],
-                    why=message.why[:TEXT_MAX],
+                    by=plain(message.by),
+                    why=plain(message.why),
                 )
             case ResumeRequest():
                 return ResumeRequested(
                     at_ns=at_ns,
                     wall_ns=wall_ns,
                     halt_id=message.halt_id,
-                    by=message.by[:TEXT_MAX],
-                    why=message.why[:TEXT_MAX],
+                    by=plain(message.by),
+                    why=plain(message.why),
                     unverified=message.unverified,
                 )
             case AcceptConfigRequest():
@@ -98,7 +105,7 @@ class Operators:
             wall_ns=stamp.wall_ns,
             risk=risk,
             hash=pending_hash,
-            by=message.by[:TEXT_MAX],
+            by=plain(message.by),
         )
 
     def answered(self, incoming: ControlIncoming, effects: list[Effect]) -> ControlReply:

@@ -16,7 +16,8 @@ from sentinel.core.events import (
     TimePassed,
 )
 from sentinel.core.state import State
-from sentinel.replay_lines import BUILDERS, RUN_ID, BadLine, Line, is_text
+from sentinel.event_line import BadLine, Line, is_text
+from sentinel.replay_lines import BUILDERS, RUN_ID
 
 ParseConfig = Callable[[str], tuple[RiskConfig, str]]
 
@@ -84,7 +85,7 @@ class Replayer:
         return build(line)
 
     def _config(self, line: Line) -> Event:
-        """A valid configuration is in force at once; one that is not changes nothing and is told."""
+        """A valid configuration is in force at once; another changes nothing and is told."""
         at_ns, toml = line.at_ns, line.text("toml")
         try:
             risk, config_hash = self._parse_config(toml)

@@ -12,13 +12,14 @@ import signal
 from importlib.metadata import version
 from pathlib import Path
 
-from ipc.clock import Clock
+from ipc.clock import NS_PER_S, Clock
 from ipc.config.values import Config
 from ipc.endpoints import Paths
+from sentinel.adapters.identity import ProcessGone, identify, is_left
 from sentinel.adapters.journal_format import JournalFailed
 from sentinel.adapters.stamp import Stamp
 from sentinel.attendance import Attendance
-from sentinel.core.events import EpochStarted, Event, HaltRequested
+from sentinel.core.events import CommandGuarded, EpochStarted, Event, HaltRequested
 from sentinel.core.ledger import Entry, Ledger, encode_entry
 from sentinel.gatekeeper import Gatekeeper
 from sentinel.hands import boot_id
@@ -31,6 +32,8 @@ from sentinel.watchers import Watchers
 
 MARKER = "HALT"
 WHY_MAX = 400
+FORMER_NS = 10 * NS_PER_S
+"""How long a loop may take to withdraw or say hello again after a restart of the sentinel."""
 
 
 class Running:
@@ -141,6 +144,19 @@ class Running:
         for effect in effects:
             self.parts.hands.perform(effect, stamp)
 
+    def guards(self, pid: int) -> None:
+        """Take this process for the loop from its first instruction on, hello or not."""
+        try:
+            start_ticks = identify(pid).start_ticks
+        except ProcessGone:
+            return
+        self.parts.executioner.watch(pid, start_ticks)
+        self.parts.inbox.put_urgent(
+            lambda s: CommandGuarded(
+                at_ns=s.at_ns, wall_ns=s.wall_ns, pid=pid, start_ticks=start_ticks
+            )
+        )
+
     def run(self) -> int:
         """Serve until told to end; returns the exit code."""
         self.parts.manager.ready()
@@ -195,7 +211,15 @@ class Running:
         if self._watchers.blind:
             parts.inbox.put_urgent(lambda s: self._danger("STOP_POLL_STALLED", s, kill=True))
         self._watchers.look_for_gone_stop()
+        if self.state.former and stamp.at_ns - self._started_ns > FORMER_NS:
+            self._look_for_former()
         self._say_last_words(stamp)
+
+    def _look_for_former(self) -> None:
+        """A loop of the epoch before that neither said hello again nor ended is out of control."""
+        if any(is_left(pid, start_ticks) for pid, start_ticks in self.state.former):
+            why = "it runs on without a session since the sentinel restarted"
+            self.parts.inbox.put_urgent(lambda s: self._danger("LOOP_GONE", s, kill=True, why=why))
 
     def _danger(self, cause: str, stamp: Stamp, *, kill: bool, why: str = "") -> Event:
         return HaltRequested(

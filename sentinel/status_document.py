@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ipc.clock import NS_PER_MS
+from ipc.clock import NS_PER_MS, NS_PER_S
 from ipc.numbers import SCALE, format_decimal
 from sentinel.core.state import State
 from sentinel.core.vitals import Session
 
 SCHEMA = 1
+STALE_NS = 10 * NS_PER_S
 Document = dict[str, object]
 
 
@@ -100,7 +101,14 @@ def _drop_copy(state: State, at_ns: int) -> Document:
     return {
         "state": "LOST" if lost else ("OK" if read else "WAITING"),
         "age_ms": _age(read, at_ns) if read else None,
+        "stale": read != 0 and at_ns - read > _stale_ns(state),
     }
+
+
+def _stale_ns(state: State) -> int:
+    """The age from which a reading is too old: the limit in force, else ten seconds."""
+    limit = None if state.rules is None else state.rules.base_limits.account_age_max_ns
+    return STALE_NS if limit is None else limit
 
 
 def _kill(state: State) -> Document:

@@ -12,7 +12,7 @@ from sentinel.adapters.config_watch import ConfigWatch, FileRefused, read_guarde
 from sentinel.adapters.inbox import Inbox
 from sentinel.adapters.stamp import Posted, Stamp
 from sentinel.adapters.stop_file import StopCause, StopFileWatch
-from sentinel.core.events import Event, StopFileGone, StopFileSeen
+from sentinel.core.events import Event, LimitsPended, StopFileGone, StopFileSeen
 from sentinel.core.state import State
 from sentinel.limits_desk import Candidate, limits_event
 from sentinel.operators import Operators
@@ -104,5 +104,8 @@ class Watchers:
     def _judged(self, candidate: Candidate, stamp: Stamp) -> Event | None:
         event = limits_event(self._state, candidate, stamp)
         if candidate.risk is not None:
-            self._operators.pending = (candidate.risk, candidate.hash)
+            waits = isinstance(event, LimitsPended) or (
+                event is None and self._state.pending_hash == candidate.hash
+            )
+            self._operators.pending = (candidate.risk, candidate.hash) if waits else None
         return event

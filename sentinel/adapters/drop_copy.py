@@ -36,6 +36,11 @@ STOP_AWAY_BPS = 100
 FLATTEN_READS = 10
 
 
+def _words(error: Exception) -> str:
+    """Say in one line what a venue call ended with; a surprise by its kind alone."""
+    return str(error)[:400] if isinstance(error, BrokerError) else type(error).__name__
+
+
 class DropCopy:
     """One worker on one oversight connection. `post` must be safe to call from its thread."""
 
@@ -102,12 +107,12 @@ class DropCopy:
         read_at_ns = self._clock.elapsed_ns()
         try:
             snapshot = self._broker.snapshot(self._fill_seq)
-        except BrokerError as error:
-            self._tell_lost(lost=True, detail=str(error))
+        except Exception as error:  # noqa: BLE001 - a worker that dies silently is blindness
+            self._tell_lost(lost=True, detail=_words(error))
             return
-        self._fill_seq = max(self._fill_seq, snapshot.last_fill_seq)
         self._tell_lost(lost=False)
-        self._post(lambda stamp: broker_read(snapshot, read_at_ns + self._offset_ns, stamp))
+        if self._post(lambda stamp: broker_read(snapshot, read_at_ns + self._offset_ns, stamp)):
+            self._fill_seq = max(self._fill_seq, snapshot.last_fill_seq)
 
     def _tell_lost(self, *, lost: bool, detail: str = "") -> None:
         if lost != self._lost:
@@ -127,8 +132,8 @@ class DropCopy:
                     self._read_back(task)
                 case HandlePositions():
                     self._handle(task)
-        except BrokerError as error:
-            problem = str(error)
+        except Exception as error:  # noqa: BLE001 - see above
+            problem = _words(error)
             self._post(lambda stamp: failed(task, problem, stamp))
 
     def _cancel(self, task: CancelOrders) -> None:

@@ -156,6 +156,12 @@ def is_running(identity: Identity) -> bool:
     return stat is not None and stat.start_ticks == identity.start_ticks and not stat.dead
 
 
+def is_left(pid: int, start_ticks: int) -> bool:
+    """Whether exactly this process is still there, and no zombie."""
+    found = read_stat(pid)
+    return found is not None and found.start_ticks == start_ticks and not found.dead
+
+
 def open_pidfd(identity: Identity) -> int:
     """Open a process descriptor (pidfd) of this very process; the caller closes it.
 

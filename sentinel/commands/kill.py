@@ -19,6 +19,8 @@ def command(why: str, state_dir: str | None, runtime_dir: str | None) -> int:
     from ipc.messages import PROTOCOL, HaltRequest
     from sentinel.commands.asking import ask, done_or_stop
 
+    if not why.strip():
+        raise click.UsageError("--why must not be empty")
     paths = find_paths(state_dir, runtime_dir)
     reply = ask(paths, HaltRequest(protocol=PROTOCOL, by=operator_name(), why=why, kill=True))
     done_or_stop(reply, "the kill")

@@ -18,6 +18,8 @@ def command(why: str, state_dir: str | None, runtime_dir: str | None) -> int:
     from ipc.messages import PROTOCOL, ReduceRequest
     from sentinel.commands.asking import ask, done_or_stop
 
+    if not why.strip():
+        raise click.UsageError("--why must not be empty")
     paths = find_paths(state_dir, runtime_dir)
     reply = ask(paths, ReduceRequest(protocol=PROTOCOL, by=operator_name(), why=why))
     done_or_stop(reply, "the reduction")

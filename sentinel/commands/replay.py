@@ -28,8 +28,8 @@ def command(config: str | None, events: str) -> int:
     from ipc.config.problems import ConfigError
     from ipc.config.reader import find_config, limits_hash, parse_config, read_config
     from ipc.config.values import RiskConfig
+    from sentinel.event_line import BadLine
     from sentinel.replay import Replayer
-    from sentinel.replay_lines import BadLine
 
     def parsed(text: str) -> tuple[RiskConfig, str]:
         risk = parse_config(text, "config event").risk

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 
 from ipc.clock import NS_PER_S
 from ipc.numbers import SCALE
-from sentinel.core.book import Instrument, Reserve
+from sentinel.core.book import Instrument
+from sentinel.core.reserve import Reserve
 
 MONEY = SCALE * SCALE
 """What takes a decimal at scale 10¹⁸ to money at scale 10⁵⁴."""
@@ -70,7 +72,7 @@ class Account:
         spent.reserve.move(own, notional, fees)
         self.spent.append(spent)
 
-    def settle(self, read_at_ns: int, ahead: dict[str, tuple[str, int]] | None) -> None:
+    def settle(self, read_at_ns: int, ahead: Container[str] | None) -> None:
         """Give back what a reading that began at `read_at_ns` contains.
 
         With `ahead` (fills the broker's record does not show yet) those stay held, whenever

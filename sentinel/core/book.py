@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from ipc.numbers import SCALE
 from sentinel.core.limits import SymbolTerms
 from sentinel.core.order import BUY, Order, converted, notional_of
+from sentinel.core.reserve import Reserve, needs_of
 
 
 class SideBook:
     """The working orders of one symbol on one side, summed.
 
-    Legs of one group are alternatives: the group counts once, at its largest leg.
+    A group's stop-loss and take-profit are alternatives: it counts once, at the larger. Legs of
+    the same kind are not, and add up, so that no number of orders hides behind one group.
     """
 
     def __init__(self) -> None:
@@ -50,22 +51,42 @@ class SideBook:
         legs = self.groups.get(group) if group is not None else None
         if not legs:
             return 0, 0
-        return max(o.held_leaves for o in legs.values()), max(map(held_notional, legs.values()))
+        qty: dict[str, int] = {}
+        notional: dict[str, int] = {}
+        for order in legs.values():
+            kind = kind_of(order.ord_type)
+            qty[kind] = qty.get(kind, 0) + order.held_leaves
+            notional[kind] = notional.get(kind, 0) + held_notional(order)
+        return max(qty.values()), max(notional.values())
+
+    def kind_size(self, group: str | None, kind: str) -> tuple[int, int]:
+        """Return the quantity and the notional of a group's legs of one kind."""
+        legs = self.groups.get(group) if group is not None else None
+        alike = [o for o in (legs or {}).values() if kind_of(o.ord_type) == kind]
+        return sum(o.held_leaves for o in alike), sum(map(held_notional, alike))
 
     def _move(self, group: str, qty_before: int, notional_before: int) -> None:
         qty, notional = self.group_size(group)
         self.qty += qty - qty_before
         self.notional += notional - notional_before
 
-    def with_order(self, qty: int, notional: int, leg_group: str | None) -> tuple[int, int]:
+    def with_order(
+        self, qty: int, notional: int, leg_group: str | None, kind: str
+    ) -> tuple[int, int]:
         """Return (quantity, notional) of this side if one more order worked on it."""
-        group_qty, group_notional = self.group_size(leg_group)
         if leg_group is None:
             return self.qty + qty, self.notional + notional
+        group_qty, group_notional = self.group_size(leg_group)
+        kind_qty, kind_notional = self.kind_size(leg_group, kind)
         return (
-            self.qty + max(0, qty - group_qty),
-            self.notional + max(0, notional - group_notional),
+            self.qty + max(0, kind_qty + qty - group_qty),
+            self.notional + max(0, kind_notional + notional - group_notional),
         )
+
+
+def kind_of(ord_type: str) -> str:
+    """What a leg is to its group: a stop, a limit or a market order."""
+    return "stop" if ord_type in ("stop", "stop_limit") else ord_type
 
 
 def held_notional(order: Order) -> int:
@@ -108,17 +129,17 @@ class Instrument:
         """Return the book of one side."""
         return self.buys if side == BUY else self.sells
 
-    def reducible(self, side: int, leg_group: str | None) -> int:
+    def reducible(self, side: int, leg_group: str | None, kind: str) -> int:
         """Return the largest quantity that an order on `side` may have and only reduce.
 
         Judged against the position and every order that already works on that side; the legs of
-        the same group are alternatives to the new one.
+        another kind in the same group are alternatives to the new one.
         """
         held = -self.position * side
         if held <= 0:
             return 0
         book = self.side(side)
-        others = book.qty - book.group_size(leg_group)[0]
+        others = book.qty - book.group_size(leg_group)[0] + book.kind_size(leg_group, kind)[0]
         return max(0, held - others)
 
     @property
@@ -134,48 +155,6 @@ class Instrument:
     def worst_qty(self, side: int, side_qty: int) -> int:
         """Return the position on `side` if all of `side_qty` were filled."""
         return self.position * side + side_qty
-
-
-class Reserve:
-    """Money that approved orders may still need, in one currency; all at scale 10⁵⁴."""
-
-    def __init__(self) -> None:
-        self.own = 0
-        """Notional and fees, in the currency itself."""
-        self.notional = 0
-        """The notional alone, in account currency."""
-        self.fees = 0
-        """The fees alone, in account currency."""
-
-    def move(self, own: int, notional: int, fees: int) -> None:
-        """Add, or with negative numbers give back."""
-        self.own += own
-        self.notional += notional
-        self.fees += fees
-
-
-def fees_on(notional: int, fee_bps: int) -> int:
-    """The proportional fee on money at scale 10⁵⁴, `fee_bps` scaled by 10¹⁸, rounded up."""
-    return -(-notional * fee_bps // (10_000 * SCALE))
-
-
-def in_quote(money: int, fx: int) -> int:
-    """Money of the account in the currency that `fx` (a doubled mid, 0: the same) converts."""
-    return money if fx == 0 else -(-money * 2 * SCALE // fx)
-
-
-def needs_of(order: Order, qty: int) -> tuple[int, int, int]:
-    """What `qty` of an order needs: (own, notional, fees) as in `Reserve`."""
-    if not order.reserves or qty == 0:
-        return 0, 0, 0
-    notional = notional_of(qty, order.held_unit)
-    proportional = fees_on(notional, order.fee_bps)
-    fixed = order.fee_fixed * SCALE * SCALE
-    return (
-        notional + proportional + in_quote(fixed, order.fx),
-        converted(notional, order.fx),
-        converted(proportional, order.fx) + fixed,
-    )
 
 
 class Book:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipc.clock import NS_PER_MS
 from ipc.messages import OrderIntent, ReplaceIntent
-from sentinel.core.book import Instrument
+from sentinel.core.book import Instrument, kind_of
 from sentinel.core.limits import Limits, Rulebook
 from sentinel.core.order import (
     BUY,
@@ -110,7 +110,7 @@ class Case:
         if order.group is not None and orig is None:
             entry = self.state.groups.get(order.group)
             order.leg = entry is not None and entry != order.side
-        self.reducible = instrument.reducible(order.side, order.group)
+        self.reducible = instrument.reducible(order.side, order.group, kind_of(order.ord_type))
         order.exit = order.leaves <= self.reducible
         order.leg = order.group is not None and (order.leg or order.exit)
         order.unit = self.valuation() * instrument.terms.multiplier
@@ -121,6 +121,7 @@ class Case:
             self.held_qty,
             converted(notional_of(self.held_qty, self.held_unit), order.fx),
             order.group if order.leg else None,
+            kind_of(order.ord_type),
         )
         order.reserves = order.side == BUY if self.rules.cash else not order.exit
         order.currency = instrument.terms.quote or self.rules.currency

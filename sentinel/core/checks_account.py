@@ -7,12 +7,12 @@ from collections import deque
 from ipc.clock import NS_PER_MS
 from ipc.numbers import SCALE, format_decimal
 from sentinel.core.account import MONEY
-from sentinel.core.book import fees_on, in_quote
 from sentinel.core.case import Case, Refusal
 from sentinel.core.checks_exposure import money2_text
 from sentinel.core.checks_order import holdings
 from sentinel.core.limits import Limits
 from sentinel.core.order import SELL, converted, notional_of
+from sentinel.core.reserve import fees_on, in_quote
 from sentinel.core.state import State
 
 

@@ -43,6 +43,7 @@ def halt(state: State, cause: str, by: str, why: str = "", *, kill: bool) -> lis
         )
     if kill and (record is not None or not state.kill.running):
         processes = [(s.pid, s.start_ticks) for s in state.sessions.values() if s.pid > 1]
+        processes += [p for p in (*state.guarded, *state.former) if p not in processes]
         if state.replaying:
             processes = [(0, 0)]
         if record is not None or processes:

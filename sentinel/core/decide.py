@@ -13,6 +13,7 @@ from sentinel.core.events import (
     AccountRead,
     AlertSettled,
     BrokerRead,
+    CommandGuarded,
     ConditionChanged,
     EpochStarted,
     Event,
@@ -139,9 +140,10 @@ def _unverified(state: State) -> list[Effect]:
 def on_step(state: State, event: Step) -> list[Effect]:
     """A step of the kill sequence came back."""
     running = state.kill.running
+    moved = running and event.sequence == state.kill.number
     effects = state.kill.step(event)
-    if isinstance(event, TreeKilled) and event.survivors == 0:
-        sessions.end_all(state, list(state.sessions))
+    if isinstance(event, TreeKilled) and event.survivors == 0 and moved:
+        sessions.bury(state)
     if isinstance(event, OrdersCancelled):
         for cl_ord_id in event.cancelled:
             executions.end_named(state, cl_ord_id)
@@ -165,6 +167,12 @@ def on_epoch(state: State, event: EpochStarted) -> list[Effect]:
     rebooted = event.boot_id != state.boot_id
     state.boot_id, state.offset_ns = event.boot_id, event.offset_ns
     state.approval_ttl_ns = event.approval_ttl_ns
+    state.former += [(s.pid, s.start_ticks) for s in state.sessions.values() if s.pid > 1]
+    state.former += state.guarded
+    if rebooted:
+        state.former.clear()
+        state.kill.forget_processes()
+    state.guarded.clear()
     state.sessions.clear()
     for instrument in state.book.instruments.values():
         instrument.bid = instrument.ask = instrument.own_bid = instrument.own_ask = 0
@@ -235,6 +243,7 @@ HANDLERS: dict[type[Event], Callable[[State, Any], list[Effect]]] = {
     IntentReceived: judge.on_intent,
     QuoteReceived: readings.on_quote,
     HeartbeatReceived: sessions.on_heartbeat,
+    CommandGuarded: sessions.on_guarded,
     ExecutionReceived: executions.on_execution,
     TimePassed: on_time,
     BrokerRead: readings.on_broker,

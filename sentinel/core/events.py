@@ -99,6 +99,13 @@ class HelloReceived(Happening, frozen=True, kw_only=True, tag="hello"):
     own_protocol: int
 
 
+class CommandGuarded(Happening, frozen=True, kw_only=True, tag="guarded"):
+    """`sentinel guard` started the command: it dies in a kill, whether it said hello or not."""
+
+    pid: int
+    start_ticks: int
+
+
 class HeartbeatReceived(Happening, frozen=True, kw_only=True, tag="beat"):
     """The trading thread finished a pass."""
 
@@ -266,6 +273,7 @@ Event = (
     | TimePassed
     | ConditionChanged
     | HelloReceived
+    | CommandGuarded
     | HeartbeatReceived
     | SessionEnded
     | ProcessGone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipc.numbers import parse_decimal
 from sentinel.core.account import MONEY, Spent
-from sentinel.core.book import Instrument, needs_of
+from sentinel.core.book import Instrument
 from sentinel.core.checks_account import within
 from sentinel.core.conduct import WARNING, act_on, alert
 from sentinel.core.effects import Effect
@@ -12,6 +12,7 @@ from sentinel.core.events import (
     ExecutionReceived,
 )
 from sentinel.core.order import Order
+from sentinel.core.reserve import needs_of
 from sentinel.core.state import State
 
 LEG_SUFFIXES = ("/sl", "/tp")
@@ -41,7 +42,7 @@ def on_execution(state: State, event: ExecutionReceived) -> list[Effect]:
             if qty is None or price is None or qty <= 0 or price <= 0:
                 return [alert(state, WARNING, "EXECUTION_MALFORMED", cl_ord_id=event.cl_ord_id)]
             if event.exec_id is not None:
-                state.ahead[event.exec_id] = (order.symbol, order.side * qty)
+                state.ahead[event.exec_id] = (order.symbol, order.side * qty, state.now_ns)
             return fill(
                 state, order, qty, price, fee, event.exec_id, last=event.exec_type == "fill"
             )

@@ -91,6 +91,12 @@ class KillSequence:
             self.outcome = None
         self.retry_at_ns = 0
 
+    def forget_processes(self) -> None:
+        """The host rebooted: no process of before is left, and its number may be another's."""
+        self.processes = []
+        if self.stage == KILLING:
+            self.stage = CANCELLING
+
     def _enter(self, stage: str, at_ns: int, delay_ns: int = 0) -> list[Effect]:
         self.stage = stage
         self.stage_at_ns.setdefault(stage, at_ns)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ipc.clock import NS_PER_MS
 from sentinel.core.decide import decide
 from sentinel.core.effects import Effect, Reply
 from sentinel.core.events import (
@@ -22,6 +23,9 @@ from sentinel.core.events import (
 )
 from sentinel.core.state import State
 from sentinel.core.vitals import Vitals
+
+STEP_NS = 50 * NS_PER_MS
+"""How far the followed wall clock may move against elapsed time before an entry tells of it."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -56,9 +60,14 @@ class Ledger:
         self.state = state
         self._kept: dict[tuple[str, str], Event] = {}
         self._last_read: BrokerRead | None = None
+        self._day_ends_ns = 0
+        self._clock_offset_ns = 0
+        self._note_day()
 
     def take(self, event: Event) -> tuple[list[Entry], list[Effect]]:
         """Decide an event; the entries must be on disk before the effects are performed."""
+        if isinstance(event, QuoteReceived) and not self.state.takes_quote(event.symbol):
+            return [], []
         if isinstance(event, QuoteReceived):
             return self._kept_back(event, ("quote", event.symbol))
         if isinstance(event, HeartbeatReceived):
@@ -73,11 +82,9 @@ class Ledger:
 
     def _kept_back(self, event: Event, key: tuple[str, str]) -> tuple[list[Entry], list[Effect]]:
         """Keep an event back, unless it had effects or began a trading day."""
-        day_ends_ns = self.state.day.ends_wall_ns
         effects = decide(self.state, event)
-        if effects or day_ends_ns != self.state.day.ends_wall_ns:
-            self._kept.pop(key, None)
-            return self._written(event, effects, self._relevant(event)), effects
+        if effects or self._day_moved():
+            return self._written(event, effects, self._relevant(event) | {key[1]}), effects
         self._keep(key, event)
         return [], []
 
@@ -89,7 +96,6 @@ class Ledger:
         session = self.state.sessions.get(event.run_id)
         before = None if session is None else (session.vitals, session.beaten, session.stalled)
         progressed = session is not None and event.iteration > session.iteration
-        day_ends_ns = self.state.day.ends_wall_ns
         effects = decide(self.state, event)
         session = self.state.sessions.get(event.run_id)
         after = None if session is None else (session.vitals, session.beaten, session.stalled)
@@ -99,8 +105,7 @@ class Ledger:
             and before[1:] == after[1:]
             and {before[0], after[0]} <= {Vitals.FRESH, Vitals.LATE}
         )
-        new_day = day_ends_ns != self.state.day.ends_wall_ns
-        if effects or new_day or (before != after and not late_only):
+        if effects or self._day_moved() or (before != after and not late_only):
             return self._written(event, effects, self._relevant(event)), effects
         self._keep(("progress" if progressed else "beat", event.run_id), event)
         if progressed:
@@ -110,14 +115,33 @@ class Ledger:
     def _time(self, event: TimePassed) -> tuple[list[Entry], list[Effect]]:
         before = self._standing()
         effects = decide(self.state, event)
-        if not effects and before == self._standing():
+        if not effects and before == self._standing() and not self._day_moved():
             return [], []
         return self._written(event, effects, self._relevant(event)), effects
 
     def _standing(self) -> tuple[object, ...]:
         trading, kill = self.state.trading, self.state.kill
-        day = self.state.day.ends_wall_ns
-        return (trading.state, len(trading.conditions), kill.stage, kill.retry_at_ns, day)
+        alarming = tuple(
+            (session.run_id, session.vitals)
+            for session in self.state.sessions.values()
+            if session.vitals not in {Vitals.FRESH, Vitals.LATE}
+        )
+        conditions = len(trading.conditions)
+        return (trading.state, conditions, kill.stage, kill.retry_at_ns, alarming)
+
+    def _day_moved(self) -> bool:
+        """Whether a day began or the clock stepped since the last entry, so that it must be told.
+
+        A fold sees the clock at entries alone: two steps between two of them would be one to it.
+        """
+        day = self.state.day
+        stepped_ns = abs(day.wall_ns - day.at_ns - self._clock_offset_ns)
+        return day.ends_wall_ns != self._day_ends_ns or stepped_ns > STEP_NS
+
+    def _note_day(self) -> None:
+        day = self.state.day
+        self._day_ends_ns = day.ends_wall_ns
+        self._clock_offset_ns = day.wall_ns - day.at_ns
 
     def _is_unchanged(self, event: BrokerRead) -> bool:
         """Whether a reading says nothing new while nothing is held and nothing works."""
@@ -128,6 +152,7 @@ class Ledger:
 
     def _written(self, event: Event, effects: list[Effect], wanted: set[str]) -> list[Entry]:
         """The kept events that a decision can rest on, then the event itself."""
+        self._note_day()
         entries: list[Entry] = []
         for key in list(self._kept):
             if key[0] != "quote" or key[1] in wanted:

@@ -142,6 +142,7 @@ class Rulebook:
         self.account_required = account.required
         self.symbols = frozenset(risk.limits.symbols or ())
         self.any_symbol = "*" in self.symbols
+        self.quotable = self.symbols | {s.fx for s in risk.symbols if s.fx is not None}
         self.actions = {r.value: action for r, action in effective_actions(risk).items()}
         self.recover_ns = (risk.limits.recover_ms or RECOVER_MS) * NS_PER_MS
         self.exit_rate_max = risk.limits.exit_rate_max or EXIT_RATE_MAX

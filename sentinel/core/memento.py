@@ -14,11 +14,12 @@ import msgspec
 from ipc.calendar import TradingCalendar
 from ipc.config.values import RiskConfig
 from sentinel.core.account import Account, Day, Spent
-from sentinel.core.book import Book, Instrument, Reserve, SideBook, Worth
+from sentinel.core.book import Book, Instrument, SideBook, Worth
 from sentinel.core.effects import SendAlert
 from sentinel.core.kill import KillSequence
 from sentinel.core.limits import Rulebook, SymbolTerms
 from sentinel.core.order import Order
+from sentinel.core.reserve import Reserve
 from sentinel.core.state import Known, Recent, State, Tally
 from sentinel.core.throttle import TokenBucket
 from sentinel.core.trading import HaltRecord, Trading

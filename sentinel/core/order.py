@@ -58,6 +58,7 @@ class Order:
         self.replacing: list[Order] = []
         """Approved replacements that the venue has neither confirmed nor rejected yet."""
         self.missing_since_ns = 0
+        self.ended_ns = 0
 
     @property
     def held_leaves(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from ipc.clock import NS_PER_S
 from ipc.numbers import parse_decimal
 from sentinel.core.case import Refusal
@@ -12,13 +14,15 @@ from sentinel.core.events import AccountRead, BrokerRead, FillSeen, PositionRead
 from sentinel.core.executions import LEG_SUFFIXES, end_named, fill, named, venue_leg
 from sentinel.core.state import State
 
+CONTRADICTED_NS = 5 * NS_PER_S
+"""How long the broker's record may lag behind what the loop reported."""
 MISSING_NS = 2 * NS_PER_S
 """An order absent from two readings that far apart, after its approval expired, has ended."""
 
 
 def on_quote(state: State, event: QuoteReceived) -> list[Effect]:
     """Take the newest top of book; what is absent or malformed is no quote."""
-    instrument = state.instrument(event.symbol)
+    instrument = state.instrument(event.symbol) if state.takes_quote(event.symbol) else None
     if instrument is None:
         return []
     bid = None if event.bid is None else parse_decimal(event.bid)
@@ -36,9 +40,7 @@ def on_account(state: State, event: AccountRead) -> list[Effect]:
     return []
 
 
-def _read_account(
-    state: State, event: AccountRead, ahead: dict[str, tuple[str, int]] | None
-) -> None:
+def _read_account(state: State, event: AccountRead, ahead: Container[str] | None) -> None:
     account = state.account
     equity, free = parse_decimal(event.equity), parse_decimal(event.balance_free)
     if equity is None or free is None:
@@ -85,8 +87,9 @@ def on_broker(state: State, event: BrokerRead) -> list[Effect]:
             effects += _fill_seen(state, seen)
         state.fills_applied.add(seen.exec_id)
     state.fill_seq = event.fill_seq
+    effects += _unconfirmed_fills(state, event)
     ahead: dict[str, int] = {}
-    for symbol, qty in state.ahead.values():
+    for symbol, qty, _ in state.ahead.values():
         ahead[symbol] = ahead.get(symbol, 0) + qty
     listed = {p.symbol for p in event.positions}
     for position in event.positions:
@@ -97,6 +100,18 @@ def on_broker(state: State, event: BrokerRead) -> list[Effect]:
     _read_account(state, event.account, state.ahead)
     state.broker_read_ns = event.read_at_ns
     return effects + _compare_working(state, event) + _standing_limits(state)
+
+
+def _unconfirmed_fills(state: State, event: BrokerRead) -> list[Effect]:
+    """A reported fill that the venue does not show is no fill: whoever reported it is not right."""
+    effects: list[Effect] = []
+    for exec_id, (_, _, at_ns) in list(state.ahead.items()):
+        if event.read_at_ns > at_ns + CONTRADICTED_NS:
+            del state.ahead[exec_id]
+            effects += halt(
+                state, "ROGUE_ORDER", "drop copy", f"fill {exec_id} is not at the venue", kill=True
+            )
+    return effects
 
 
 def _standing_limits(state: State) -> list[Effect]:
@@ -136,6 +151,12 @@ def _compare_working(state: State, event: BrokerRead) -> list[Effect]:
     effects: list[Effect] = []
     for cl_ord_id in event.working:
         known = state.working(cl_ord_id) or state.done.get(cl_ord_id)
+        if (
+            known is not None
+            and state.working(cl_ord_id) is None
+            and known.ended_ns + CONTRADICTED_NS < event.read_at_ns
+        ):
+            effects += _rogue(state, cl_ord_id, "was reported ended, and works")
         if (
             known is None
             and venue_leg(state, cl_ord_id) is None

@@ -15,6 +15,7 @@ from sentinel.core.conduct import (
 )
 from sentinel.core.effects import Answer, Effect
 from sentinel.core.events import (
+    CommandGuarded,
     HeartbeatReceived,
     HelloReceived,
     PeerRefused,
@@ -81,6 +82,8 @@ def on_hello(state: State, event: HelloReceived) -> list[Effect]:
         session.max_trades = event.max_trades
         state.sessions[event.run_id] = session
     session.token = event.session
+    process = (event.pid, event.start_ticks)
+    state.former = [p for p in state.former if p != process]
     return [Answer(ok=True, code="WELCOME", detail=state.trading.state)]
 
 
@@ -127,6 +130,21 @@ def on_gone(state: State, event: ProcessGone) -> list[Effect]:
         session.see(Signal.ENDED)
         return []
     return saw(state, session, Signal.ENDED)
+
+
+def on_guarded(state: State, event: CommandGuarded) -> list[Effect]:
+    """The command that `guard` started is the loop, even before it says hello."""
+    state.guarded = [(event.pid, event.start_ticks)]
+    return []
+
+
+def bury(state: State) -> None:
+    """Every tree that the kill named was seen dead: their sessions are over."""
+    dead = set(state.kill.processes)
+    named = [s.run_id for s in state.sessions.values() if (s.pid, s.start_ticks) in dead]
+    end_all(state, named)
+    state.guarded = [p for p in state.guarded if p not in dead]
+    state.former = [p for p in state.former if p not in dead]
 
 
 def on_goodbye(state: State, event: SessionEnded) -> list[Effect]:

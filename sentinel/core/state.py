@@ -72,14 +72,11 @@ class State:
     """The whole state. `now_ns` and `wall_ns` are those of the event being decided."""
 
     def __init__(self) -> None:
-        self.now_ns = 0
-        self.wall_ns = 0
+        self.now_ns = self.wall_ns = 0
         self.epoch = 0
-        self.seq = 0
-        self.alerts_made = 0
-        self.approval_ttl_ns = 0
+        self.seq = self.alerts_made = 0
+        self.approval_ttl_ns = self.offset_ns = 0
         self.boot_id = ""
-        self.offset_ns = 0
         self.account_id = ""
         self.mode = "paper"
         self.rules: Rulebook | None = None
@@ -91,6 +88,10 @@ class State:
         self.trading = Trading()
         self.kill = KillSequence()
         self.sessions: dict[str, Session] = {}
+        self.guarded: list[tuple[int, int]] = []
+        """The command that `guard` started: (pid, start ticks)."""
+        self.former: list[tuple[int, int]] = []
+        """Loops of the epoch before that have not said hello again: a kill includes them."""
         self.book = Book()
         self.account = Account()
         self.day = Day()
@@ -111,8 +112,9 @@ class State:
         self.rejects: deque[int] = deque()
         self.vetoes: deque[int] = deque()
         self.fills_applied = Recent(FILLS_MAX)
-        self.ahead: dict[str, tuple[str, int]] = {}
-        """Fills reported by the loop that the broker's record does not show yet."""
+        self.ahead: dict[str, tuple[str, int, int]] = {}
+        """Fills that the loop reported and the broker's record does not show yet: symbol, signed
+        quantity and when it was reported."""
         self.fill_seq = -1
         self.broker_read_ns = 0
         self.alerts: dict[str, SendAlert] = {}
@@ -143,6 +145,16 @@ class State:
             self.account.mark(instrument)
         self.book.unmarked.clear()
 
+    def takes_quote(self, symbol: str) -> bool:
+        """Whether a quote of this symbol can matter: the rest is not even remembered."""
+        if self.replaying or symbol in self.book.instruments:
+            return True
+        if self.rules is None:
+            return False
+        return symbol in self.rules.quotable or (
+            self.rules.any_symbol and len(self.book.instruments) < INSTRUMENTS_MAX // 2
+        )
+
     def held(self) -> list[Instrument]:
         """Return the instruments with a position."""
         return list(self.book.held.values())
@@ -153,6 +165,7 @@ class State:
 
     def finish(self, order: Order) -> None:
         """Remember an ended order for reports that come late."""
+        order.ended_ns = self.now_ns
         self.done[order.cl_ord_id] = order
         self._done_order.append(order.cl_ord_id)
         if len(self._done_order) > DONE_ORDERS_MAX:

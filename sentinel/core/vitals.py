@@ -105,7 +105,7 @@ class Session:
             self.progress_ns = at_ns
         changed = self.see(Signal.BEAT)
         if data_age_ms is not None:
-            self.data_at_ns = max(self.data_at_ns, at_ns - data_age_ms * NS_PER_MS)
+            self.data_at_ns = max(self.data_at_ns, at_ns - max(0, data_age_ms) * NS_PER_MS)
         return changed
 
     def forgive(self, at_ns: int) -> None:

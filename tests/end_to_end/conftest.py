@@ -1,4 +1,4 @@
-"""The fixtures of the end-to-end tests: a pair of programs that never outlives its test."""
+"""The fixtures of the end-to-end tests: a pair that never outlives its test, nor raises in it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import pytest
 
 from tests.end_to_end.pair import Pair
 
+SHOWN = 2000
+"""Characters of each program's complaints that a failed test shows."""
+
 
 @pytest.fixture
 def pair(short_tmp: Path) -> Iterator[Pair]:
@@ -19,6 +22,9 @@ def pair(short_tmp: Path) -> Iterator[Pair]:
         yield made
     finally:
         made.clear()
+        for program in made.programs:
+            sys.stdout.write(f"{' '.join(program.words[2:])}\n{program.err[-SHOWN:]}\n")
+    assert not [program.words for program in made.programs if "Traceback" in program.err]
 
 
 @pytest.fixture

@@ -130,3 +130,12 @@ def test_an_orphan_does_not_outlive_a_loop_that_ended_in_order(pair):
     assert guard.end() == 0, guard.err
     assert int(file.read_text()) > 1
     assert_nothing_left(pair)
+
+
+def test_a_command_that_never_said_hello_dies_in_a_kill_all_the_same(pair):
+    pair.configure(config_text(heartbeat=LETHAL))
+    guard = start_guard(pair, "sleep", "600")
+    pair.wait_for(lambda s: s["state"] == "ACTIVE", "the sentinel")
+    (pair.state_dir / "STOP").touch()
+    assert guard.end(60) == 128 + signal.SIGKILL
+    assert_nothing_left(pair)

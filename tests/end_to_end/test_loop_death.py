@@ -283,3 +283,15 @@ def test_reduce_lets_only_exits_through_until_a_person_resumes(pair):
     assert pair.status_code() == 1
     assert pair.run("sentinel", "resume", *HOW).end() == 0
     assert talker.ask(do="order", cl_ord_id="y")["approved"]
+
+
+def test_a_loop_that_froze_before_the_sentinel_died_is_killed_by_the_next_one(pair):
+    sentinel, loop = start_trading(pair)
+    loop.signal(signal.SIGSTOP)
+    sentinel.signal(signal.SIGKILL)
+    sentinel.end()
+    pair.start_sentinel()
+    with watched(loop) as death:
+        assert death() > 0
+    assert pair.wait_for_outcome()["halt"]["cause"] == "LOOP_GONE"
+    assert pair.working() == []

@@ -269,3 +269,11 @@ def test_any_text_as_a_directory_gives_paths_that_fit_or_one_clear_error(text):
     else:
         paths = resolve_paths(HOME, "/s", text)
         assert len(os.fsencode(socket_path(paths.telemetry))) <= SOCKET_PATH_MAX
+
+
+@pytest.mark.parametrize("path", ["/", "/tmp", "/var/tmp", "/dev/shm"])
+def test_a_directory_that_is_everybodys_is_refused_and_stays_as_it_was(path):
+    before = Path(path).stat().st_mode
+    with pytest.raises(PathRefused):
+        prepare_directory(Path(path))
+    assert Path(path).stat().st_mode == before

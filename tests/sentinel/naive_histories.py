@@ -59,31 +59,15 @@ ACTIONABLE = (
 WRONG = (None, "", 5, -1, 1.5, True, [], {}, "NaN", "1e3", "-1", "0", "+1", "01", " 1", "1_0", "٣")
 
 
+SPOILED = (
+    *("cl_ord_id", "symbol", "side", "ord_type", "order_qty", "price", "stop_price"),
+    "reduce_only",
+)
+
+
 def random_config(rng):
     """Make a configuration: each limit on or off."""
-    limits = {"symbols": rng.choice((["*"], list(SYMBOLS[:2]), *[list(SYMBOLS)] * 5))}
-    density = rng.choice((0.0, 0.03, 0.1, 0.25))
-    for key, choices in (DECIMAL_LIMITS | COUNT_LIMITS).items():
-        if rng.random() < density:
-            limits[key] = rng.choice(choices)
-            if key in WINDOWS and rng.random() < 0.7:
-                limits[WINDOWS[key]] = rng.choice((1, 10, 100, 1000))
-    if "order_qty_min" in limits:
-        limits.pop("order_qty_max", None)
-    if rng.random() < density / 3:
-        limits["ord_types"] = rng.sample(["market", "limit", "stop", "stop_limit"], 2)
-    if rng.random() < 0.3:
-        limits["short_allowed"] = rng.random() < 0.6
-    if rng.random() < 0.15:
-        limits |= {"repeat_max": rng.choice((1, 2)), "repeat_window_ms": 1000}
-    if rng.random() < (0.1 if density else 0.6):
-        limits["losses_in_a_row_max"] = 0
-    if rng.random() < 0.1:
-        limits |= {"venue_rejects_max": 0, "venue_rejects_window_ms": 1000}
-    if rng.random() < density:
-        limits["hours"] = [rng.choice(("00:00-12:00", "12:00-24:00", "00:00-24:00"))]
-    if "price_collar_bps" in limits and rng.random() < 0.3:
-        limits["price_collar_both_sides"] = True
+    limits = random_limits(rng)
     config = {"account": random_account(rng), "limits": limits}
     if rng.random() < 0.3:
         picked = set(rng.sample(ACTIONABLE, 3))
@@ -96,6 +80,33 @@ def random_config(rng):
     if rng.random() < 0.2:
         config["strategy"] = [{"name": "s1", "position_qty_max": "0.5"}]
     return config
+
+
+def random_limits(rng):
+    """Make `[limits]`; what is seldom reached has odds of its own."""
+    limits = {"symbols": rng.choice((["*"], list(SYMBOLS[:2]), *[list(SYMBOLS)] * 5))}
+    density = rng.choice((0.0, 0.03, 0.1, 0.25))
+    for key, choices in (DECIMAL_LIMITS | COUNT_LIMITS).items():
+        if rng.random() < density:
+            limits[key] = rng.choice(choices)
+            if key in WINDOWS and rng.random() < 0.7:
+                limits[WINDOWS[key]] = rng.choice((1, 10, 100, 1000))
+    if "order_qty_min" in limits:
+        limits.pop("order_qty_max", None)
+    extras = (
+        (density / 3, {"ord_types": rng.sample(("market", "limit", "stop", "stop_limit"), 2)}),
+        (0.3, {"short_allowed": rng.random() < 0.6}),
+        (0.15, {"repeat_max": rng.choice((1, 2)), "repeat_window_ms": 1000}),
+        (0.1 if density else 0.6, {"losses_in_a_row_max": 0}),
+        (0.1, {"venue_rejects_max": 0, "venue_rejects_window_ms": 1000}),
+        (0.15, {"daily_loss_max": rng.choice(("0.5", "5", "50"))}),
+        (density, {"hours": [rng.choice(("00:00-12:00", "12:00-24:00", "00:00-24:00"))]}),
+        (0.3 if "price_collar_bps" in limits else 0, {"price_collar_both_sides": True}),
+    )
+    for odds, extra in extras:
+        if rng.random() < odds:
+            limits |= extra
+    return limits
 
 
 def random_account(rng):
@@ -274,9 +285,7 @@ class History:
             expire_at_ms=rng.choice((None,) * 60 + (self.at_ms, self.at_ms + 50, 0)),
         )
         if rng.random() < self.wild:
-            key = rng.choice(
-                ("cl_ord_id symbol side ord_type order_qty price stop_price reduce_only").split()
-            )
+            key = rng.choice(SPOILED)
             line[key] = rng.choice(WRONG)
         self.sent.append(line)
         return line
@@ -329,11 +338,13 @@ class History:
         cid = cid if isinstance(cid, str) and cid else "never"
         symbol = next((o.get("symbol") for o in self.sent if o.get("cl_ord_id") == cid), "EURUSD")
         fills = kind in ("fill", "partial_fill")
+        whole = self.sent[-1].get("order_qty") if rng.random() < 0.5 else None
+        whole = whole if whole in self.sizes else None
         return self.line(
             "execution",
             cl_ord_id=cid,
             exec_type=kind,
-            last_qty=rng.choice(self.sizes) if fills else None,
+            last_qty=(whole or rng.choice(self.sizes)) if fills else None,
             last_price=self.near(known(symbol)) if fills else None,
             fee=rng.choice((None, None, "0.5")) if fills else None,
         )

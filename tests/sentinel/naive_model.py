@@ -1,19 +1,21 @@
 """A second, naive opinion on every verdict: fractions, dicts and sums made anew for each line.
 
-Written from the published rules alone, it shares nothing with the program that it judges.
+Written from the published rules, it shares no code with the program that it judges; where the
+rules are silent it does as the program does.
 """
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
+from typing import Any
 
 PATTERN = re.compile(r"(?!-0(\.0*)?$)-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?", re.ASCII)
 TYPES = ("market", "limit", "stop", "stop_limit")
 FIELDS = (
-    "cl_ord_id symbol side ord_type order_qty price stop_price time_in_force expire_at_ms"
-    " reduce_only strategy group orig_cl_ord_id"
-).split()
+    *("cl_ord_id", "orig_cl_ord_id", "symbol", "side", "ord_type", "order_qty", "price"),
+    *("stop_price", "time_in_force", "expire_at_ms", "reduce_only", "strategy", "group"),
+)
 DEFAULT_ACTIONS = {
     "REPEATED_ORDER": "halt",
     "REJECT_STORM": "kill",
@@ -54,12 +56,18 @@ class NaiveState:
         self.renamed = {}
         self.positions = {}
         self.quotes = {}
-        self.account = None
-        self.beat = None
+        self.account: Any = None
+        self.beat: Any = None
         self.effects = []
         self.repeats = []
         self.quiet = self.beaten = False
-        self.marks, self.rates, self.moved, self.round_trips, self.sold = {}, {}, Fraction(0), {}, {}
+        self.marks, self.rates, self.moved, self.round_trips, self.sold = (
+            {},
+            {},
+            Fraction(0),
+            {},
+            {},
+        )
         self.spent = []
         self.groups = {}
         self.tokens = {}
@@ -70,8 +78,9 @@ class NaiveState:
         self.vetoes = []
         self.rejects = []
         self.exit_tokens = (Fraction(config["limits"].get("exit_rate_max", 100)), 0)
-        self.day = None
-        self.baseline = self.peak = None
+        self.day: Any = None
+        self.baseline: Any = None
+        self.peak: Any = None
 
     # ----- what the configuration says
 
@@ -143,12 +152,16 @@ class NaiveState:
 
     @staticmethod
     def grouped(orders, amount):
-        """Sum an amount over orders; the legs of one group count once, at the largest."""
-        largest = {}
+        """Sum an amount over orders; a group's kinds of legs count once, at the largest kind."""
+        total, kinds = Fraction(0), {}
         for order in orders:
-            key = ("group", order["group"]) if order["leg"] else ("order", order["cl_ord_id"])
-            largest[key] = max(largest.get(key, 0), amount(order))
-        return sum(largest.values(), Fraction(0))
+            if order["leg"]:
+                kind = order["ord_type"].removesuffix("_limit")
+                legs = kinds.setdefault(order["group"], {})
+                legs[kind] = legs.get(kind, 0) + amount(order)
+            else:
+                total += amount(order)
+        return total + sum(max(legs.values()) for legs in kinds.values())
 
     @staticmethod
     def leaves(order):
@@ -168,8 +181,55 @@ class NaiveState:
         if held == 0 or (held > 0) == (order["side"] == "buy"):
             return Fraction(0)
         others = self.working(order["symbol"], order["side"], leaving_out=leaving_out)
-        others = [o for o in others if not (o["leg"] and o["group"] == order["group"])]
+        kind = order["ord_type"].removesuffix("_limit")
+        others = [
+            o
+            for o in others
+            if not (o["leg"] and o["group"] == order["group"])
+            or o["ord_type"].removesuffix("_limit") == kind
+        ]
         return max(abs(held) - self.grouped(others, self.leaves), Fraction(0))
+
+    def action(self, reason):
+        return self.config.get("actions", {}).get(reason, DEFAULT_ACTIONS.get(reason, "veto"))
+
+    def recent(self, times, window_key):
+        """How many came in the window that ends now; what is older is forgotten."""
+        window = self.config["limits"].get(window_key, 60_000)
+        times[:] = [at for at in times if at > self.now - window]
+        return len(times)
+
+    def limit_of(self, order, key, default=None):
+        value = self.limit(key, order["symbol"], order["strategy"])
+        return default if value is None else value
+
+    def sales(self, order):
+        """The quantity that would be for sale with this order working."""
+        if order["old"] is not None:
+            order = {**order, "left": max(order["left"], order["old"]["left"])}
+        return self.grouped(self.working(order["symbol"], "sell", plus=order), self.leaves)
+
+    def owned(self, symbol):
+        """The position, else the balance of the base currency."""
+        held, base = self.held(symbol), self.listing(symbol).get("base")
+        if held > 0:
+            return held
+        if held < 0 or base is None or self.account is None:
+            return Fraction(0)
+        return max(self.account["balances"].get(base, 0) - self.sold.get(base, 0), Fraction(0))
+
+    def multiplier(self, symbol):
+        return Fraction(self.listing(symbol).get("multiplier", "1"))
+
+    def above(self, order, key, observed, reason):
+        most = self.limit_of(order, key)
+        if most is not None and observed > most:
+            raise Vetoed(reason, most, observed)
+
+    def below(self, order, key, observed, reason):
+        least = self.limit_of(order, key)
+        if least is not None and observed < least:
+            raise Vetoed(reason, least, observed)
 
     # ----- the lines
 
@@ -181,6 +241,10 @@ class NaiveState:
             self.revalue()
         self.pass_time()
         return getattr(self, "on_" + line["event"])(line), self.effects
+
+    def revalue(self):
+        """Value what is held; how is told with the rest of the money."""
+        raise NotImplementedError
 
     def on_account(self, line):
         amounts = {k: Fraction(v) for k, v in line.get("balances", {}).items()}
@@ -208,8 +272,7 @@ class NaiveState:
             name = bucket[0]
             del self.tokens[bucket]
             if name in new:
-                tokens = self.filled_up(old[name], tokens, since)
-                used = Fraction(old[name]["burst"]) - tokens
+                used = Fraction(old[name]["burst"]) - self.filled_up(old[name], tokens, since)
                 left = max(Fraction(new[name]["burst"]) - used, Fraction(0))
                 self.tokens[bucket] = (left, self.now)
         most = before["limits"].get("exit_rate_max", 100)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from tests.sentinel.naive_model import DEFAULT_ACTIONS, FIELDS, TYPES, Vetoed, number
+from tests.sentinel.naive_model import FIELDS, TYPES, Vetoed, number
 from tests.sentinel.naive_money import NaiveMoney
 
 WRONG = "\0"
+KEPT_BY_A_REPLACE = (
+    *("symbol", "side", "ord_type", "reduce_only", "strategy", "group", "leg", "cum"),
+    "expire_at_ms",
+)
 LOSSES = ("daily_loss_max", "drawdown_max_pct")
-EXPOSURES = "gross_exposure_max net_exposure_max concentration_max_pct leverage_max".split()
+EXPOSURES = ["gross_exposure_max", "net_exposure_max", "concentration_max_pct", "leverage_max"]
 
 
 class NaiveSentinel(NaiveMoney):
@@ -86,15 +90,6 @@ class NaiveSentinel(NaiveMoney):
         if self.recent(self.vetoes, "vetoes_window_ms") > most:
             self.act(self.action("VETO_STORM"), "VETO_STORM")
 
-    def action(self, reason):
-        return self.config.get("actions", {}).get(reason, DEFAULT_ACTIONS.get(reason, "veto"))
-
-    def recent(self, times, window_key):
-        """How many came in the window that ends now; what is older is forgotten."""
-        window = self.config["limits"].get(window_key, 60_000)
-        times[:] = [at for at in times if at > self.now - window]
-        return len(times)
-
     @staticmethod
     def valid_id(cid):
         return isinstance(cid, str) and 0 < len(cid) <= 64 and all("!" <= c <= "~" for c in cid)
@@ -124,7 +119,7 @@ class NaiveSentinel(NaiveMoney):
         if old is None:
             self.check_state(None)
             raise Vetoed("ORDER_INVALID")
-        for key in "symbol side ord_type reduce_only strategy group leg cum expire_at_ms".split():
+        for key in KEPT_BY_A_REPLACE:
             order[key] = old[key]
         order["price"] = old["price_text"] if order["price"] is None else order["price"]
         order["stop_price"] = (
@@ -279,28 +274,6 @@ class NaiveSentinel(NaiveMoney):
             if sold > owned and not order["exit"]:
                 raise Vetoed("SHORT_NOT_ALLOWED", owned, sold)
 
-    def sales(self, order):
-        """The quantity that would be for sale with this order working."""
-        if order["old"] is not None:
-            order = {**order, "left": max(order["left"], order["old"]["left"])}
-        return self.grouped(self.working(order["symbol"], "sell", plus=order), self.leaves)
-
-    def limit_of(self, order, key, default=None):
-        value = self.limit(key, order["symbol"], order["strategy"])
-        return default if value is None else value
-
-    def owned(self, symbol):
-        """The position, else the balance of the base currency."""
-        held, base = self.held(symbol), self.listing(symbol).get("base")
-        if held > 0:
-            return held
-        if held < 0 or base is None or self.account is None:
-            return Fraction(0)
-        return max(self.account["balances"].get(base, 0) - self.sold.get(base, 0), Fraction(0))
-
-    def multiplier(self, symbol):
-        return Fraction(self.listing(symbol).get("multiplier", "1"))
-
     def check_grid(self, order):
         listing = self.listing(order["symbol"])
         step = listing.get("price_increment")
@@ -310,16 +283,6 @@ class NaiveSentinel(NaiveMoney):
         step = listing.get("qty_increment")
         if step and order["qty"] % Fraction(step):
             raise Vetoed("QTY_INCREMENT_INVALID", Fraction(step), order["qty"])
-
-    def above(self, order, key, observed, reason):
-        most = self.limit_of(order, key)
-        if most is not None and observed > most:
-            raise Vetoed(reason, most, observed)
-
-    def below(self, order, key, observed, reason):
-        least = self.limit_of(order, key)
-        if least is not None and observed < least:
-            raise Vetoed(reason, least, observed)
 
     def check_qty(self, order):
         self.above(order, "order_qty_max", order["qty"], "ORDER_QTY_EXCEEDS_LIMIT")
@@ -336,7 +299,9 @@ class NaiveSentinel(NaiveMoney):
 
         held = {one for one in self.positions if self.held(one)}
         needed = set()
-        if order["ord_type"] in ("market", "stop") or on("price_collar_bps", "reference_age_max_ms"):
+        if order["ord_type"] in ("market", "stop") or on(
+            "price_collar_bps", "reference_age_max_ms"
+        ):
             needed.add(symbol)
         if entry and on("spread_max_bps"):
             needed.add(symbol)
@@ -431,7 +396,9 @@ class NaiveSentinel(NaiveMoney):
             symbols |= {one for one in self.positions if self.held(one)}
         if not on:
             return
-        sides = {s: (self.extreme(s, "buy", order), self.extreme(s, "sell", order)) for s in symbols}
+        sides = {
+            s: (self.extreme(s, "buy", order), self.extreme(s, "sell", order)) for s in symbols
+        }
         worst = {s: max(abs(up), abs(down)) for s, (up, down) in sides.items()}
         gross = sum(worst.values())
         self.above(order, gross_key, gross, "GROSS_EXPOSURE_EXCEEDS_LIMIT")

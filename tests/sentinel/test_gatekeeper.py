@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from msgspec.structs import replace
 
 from ipc.arrivals import GateIncoming
 from ipc.codec import fingerprint
@@ -45,18 +46,20 @@ def incoming(message, *, pid=PID, uid=UID):
     return GateIncoming(peer=b"p", uid=uid, pid=pid, message=message, received_ns=0)
 
 
+HELLO = Hello(
+    protocol=PROTOCOL,
+    pid=PID,
+    start_ticks=identify(PID).start_ticks,
+    run_id="run",
+    strategy="fade",
+    mode="paper",
+    account_id="a",
+    limits_hash="h",
+)
+
+
 def hello(**fields):
-    values = {
-        "protocol": PROTOCOL,
-        "pid": PID,
-        "start_ticks": identify(PID).start_ticks,
-        "run_id": "run",
-        "strategy": "fade",
-        "mode": "paper",
-        "account_id": "a",
-        "limits_hash": "h",
-    }
-    return Hello(**values | fields)
+    return replace(HELLO, **fields)
 
 
 class Gate:

@@ -1,4 +1,4 @@
-"""A changed file: tighter is in force at once, looser waits in live, a broken one changes nothing."""
+"""A changed file: tighter is in force at once, looser waits in live, a broken one is told."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from ipc.config.reader import limits_hash, parse_config
 from sentinel.adapters.stamp import Stamp
 from sentinel.core.decide import decide
+from sentinel.core.effects import SendAlert
 from sentinel.core.events import EpochStarted, LimitsLoaded, LimitsPended, LimitsRejected
 from sentinel.core.state import State
 from sentinel.limits_desk import Candidate, limits_event
@@ -15,10 +16,16 @@ STAMP = Stamp(at_ns=1, wall_ns=2, offset_ns=0)
 
 
 def candidate(most, extra=""):
-    risk = parse_config(
-        f'[limits]\nsymbols = ["A"]\norder_qty_max = {most}\n{extra}', "test"
-    ).risk
+    risk = parse_config(f'[limits]\nsymbols = ["A"]\norder_qty_max = {most}\n{extra}', "test").risk
     return Candidate(risk=risk, hash=limits_hash(risk))
+
+
+def offered(state, found):
+    """Decide what a candidate means; return the codes of what is told of it."""
+    event = limits_event(state, found, STAMP)
+    assert event is not None
+    effects = decide(state, event)
+    return [effect.code for effect in effects if isinstance(effect, SendAlert)]
 
 
 @pytest.fixture(params=["paper", "live"])
@@ -42,7 +49,7 @@ def state(mode):
             version="1",
         ),
     )
-    decide(made, limits_event(made, candidate(10), STAMP))
+    offered(made, candidate(10))
     return made
 
 
@@ -76,18 +83,17 @@ def test_looser_waits_in_live_and_is_told_once(state, mode):
 
 def test_going_back_to_what_is_in_force_ends_the_waiting(state, mode):
     if mode == "live":
-        decide(state, limits_event(state, candidate(11), STAMP))
+        offered(state, candidate(11))
         assert state.pending_hash is not None
-        decide(state, limits_event(state, candidate(10), STAMP))
+        offered(state, candidate(10))
     assert state.pending_hash is None
 
 
 def test_a_broken_file_keeps_the_limits_and_is_told_once(state):
     broken = Candidate(problem="sentinel.toml:3: broken")
-    event = limits_event(state, broken, STAMP)
-    assert isinstance(event, LimitsRejected)
-    assert [effect.code for effect in decide(state, event)] == ["LIMITS_REJECTED"]
-    assert decide(state, limits_event(state, broken, STAMP)) == []
+    assert isinstance(limits_event(state, broken, STAMP), LimitsRejected)
+    assert offered(state, broken) == ["LIMITS_REJECTED"]
+    assert offered(state, broken) == []
     assert state.rules.base_limits.order_qty_max == 10 * 10**18
-    decide(state, limits_event(state, candidate(10), STAMP))
+    offered(state, candidate(10))
     assert state.limits_problem is None

@@ -27,26 +27,19 @@ def parsed(toml):
 
 def decided(config, lines):
     """What the core says to each line: its verdict, and its effects on the state."""
-    number = 0
-
-    def texts():
-        nonlocal number
-        for number, line in enumerate(lines):  # noqa: B007 - read from outside
-            yield json.dumps({key: value for key, value in line.items() if key != "config"})
-
-    answers = [[None, []] for _ in lines]
-    for said in Replayer(*parsed(as_toml(config)), parsed).feed(texts()):
-        if "verdict" in said:
-            answers[number][0] = (
-                said["verdict"],
-                said["reason"],
-                exact(said["limit"]),
-                exact(said["observed"]),
-                said["state"],
-                said["seq"],
-            )
-        elif said["effect"] in ("halt", "reduce", "kill_tree"):
-            answers[number][1].append((said["effect"], said["cause"]))
+    risk, config_hash = parsed(as_toml(config))
+    core = Replayer(risk, config_hash, parsed)
+    answers = []
+    for line in lines:
+        text = json.dumps({key: value for key, value in line.items() if key != "config"})
+        verdict, effects = None, []
+        for said in core.feed([text]):
+            if "verdict" in said:
+                numbers = exact(said["limit"]), exact(said["observed"])
+                verdict = (said["verdict"], said["reason"], *numbers, said["state"], said["seq"])
+            elif said["effect"] in {"halt", "reduce", "kill_tree"}:
+                effects.append((said["effect"], said["cause"]))
+        answers.append((verdict, effects))
     return answers
 
 

@@ -11,9 +11,7 @@ from sentinel.core.events import HaltRequested, IntentReceived
 from sentinel.core.ledger import Entry
 from sentinel.telemetry import telemetry_of
 
-INTENT = OrderIntent(
-    cl_ord_id="a", symbol="EURUSD", side="buy", ord_type="market", order_qty="1"
-)
+INTENT = OrderIntent(cl_ord_id="a", symbol="EURUSD", side="buy", ord_type="market", order_qty="1")
 ASKED = IntentReceived(
     at_ns=1, wall_ns=2, run_id="r", intent=INTENT, fingerprint=fingerprint(INTENT)
 )

@@ -42,7 +42,8 @@ class Desk:
 
     def __init__(self, limits="", *, account="", tables=""):
         toml = f'[account]\n{account}\n[limits]\nsymbols = ["*"]\n{limits}\n{tables}\n'
-        self.core = Replayer(*parsed(toml), parsed)
+        risk, config_hash = parsed(toml)
+        self.core = Replayer(risk, config_hash, parsed)
         self.now = 0
         self.count = 0
 

@@ -40,7 +40,12 @@ def test_gross_adds_symbols_and_net_sets_long_against_short(desk):
         "300",
         "310",
     )
-    stand = desk("net_exposure_max = 110").position("100").quote(symbol="B").position("-100", symbol="B")
+    stand = (
+        desk("net_exposure_max = 110")
+        .position("100")
+        .quote(symbol="B")
+        .position("-100", symbol="B")
+    )
     assert stand.buy("100", "1.1").approved
     assert stand.buy("1", "1.1").told == ("NET_EXPOSURE_EXCEEDS_LIMIT", "110", "111.1")
 

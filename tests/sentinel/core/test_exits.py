@@ -134,3 +134,13 @@ def test_in_reducing_only_what_stands_against_the_position_passes(desk):
     assert stand.sell("11", "1.1").told == ("REDUCE_ONLY_WOULD_FLIP", "10", "11")
     assert stand.sell("1", "1.1", symbol="FLAT").reason == "TRADING_REDUCING"
     assert stand.sell("10", "1.1").approved
+
+
+def test_orders_of_one_kind_in_one_group_add_up_and_cannot_oversell(desk):
+    desk = desk()
+    desk.position("5")
+    first = desk.order("sell", "5", "1.1000", group="g")
+    second = desk.order("sell", "5", "1.1000", group="g", reduce_only=True)
+    stop = desk.order("sell", "5", ord_type="stop", stop_price="1.0990", group="g")
+    assert (first.approved, stop.approved) == (True, True)
+    assert second.told == ("REDUCE_ONLY_WOULD_FLIP", "0", "5")

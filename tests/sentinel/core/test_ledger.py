@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ipc.config.reader import limits_hash, parse_config
 from sentinel.core.decide import decide, next_deadline_ns
-from sentinel.core.effects import Reply
+from sentinel.core.effects import Reply, SendAlert
 from sentinel.core.events import (
     EpochStarted,
     HaltRequested,
@@ -19,7 +21,8 @@ from sentinel.core.events import (
 )
 from sentinel.core.ledger import FoldDiverged, Ledger, decode_entry, encode_entry, refold
 from sentinel.core.state import State
-from sentinel.replay_lines import BUILDERS, Line
+from sentinel.event_line import Line
+from sentinel.replay_lines import BUILDERS
 from sentinel.status_document import Surroundings, status_document
 from tests.sentinel.naive_histories import History, as_toml, random_config
 
@@ -106,7 +109,7 @@ def folded(payloads):
 
 def shown(state):
     """What can be seen of a state; the ages of a beat that was not written are not part of it."""
-    document = status_document(state, AROUND, state.now_ns)
+    document: Any = status_document(state, AROUND, state.now_ns)
     for session in document["sessions"]:
         session["vitals"] = session["vitals"].replace("LATE", "FRESH")
         del session["heartbeat_age_ms"]
@@ -142,6 +145,32 @@ def test_a_journal_is_shorter_than_its_history_because_quotes_are_kept_back():
         assert ledger.take(quote) == ([], [])
 
 
+def test_a_quote_at_which_the_clock_is_seen_to_jump_is_written_with_its_alert():
+    ledger = Ledger(fresh())
+    ledger.take(started(0, 1))
+    ledger.take(loaded('[limits]\nsymbols = ["*"]\n', 0))
+    jumped = QuoteReceived(at_ns=1, wall_ns=10**15, symbol="A", bid="1", ask="2")
+    entries, effects = ledger.take(jumped)
+    assert [effect.code for effect in effects if isinstance(effect, SendAlert)] == ["CLOCK_JUMPED"]
+    assert [entry.event for entry in entries] == [jumped]
+
+
+def test_a_quote_that_begins_a_trading_day_is_written_and_no_elder_one_after_it():
+    ledger = Ledger(fresh())
+    ledger.take(started(0, 1))
+    ledger.take(loaded('[account]\nrequired = false\n[limits]\nsymbols = ["*"]\n', 0))
+    day_ns = 86_400 * 10**9
+    old, new = (
+        QuoteReceived(at_ns=at_ns, wall_ns=at_ns, symbol="A", bid="1", ask="2")
+        for at_ns in (1, day_ns)
+    )
+    assert ledger.take(old) == ([], [])
+    entries, _ = ledger.take(new)
+    assert entries[-1].event == new
+    halt = HaltRequested(at_ns=day_ns, wall_ns=day_ns, cause="C", by="x")
+    assert [entry.event for entry in ledger.take(halt)[0]] == [halt]
+
+
 def test_a_journal_with_another_verdict_than_ours_is_refused():
     _, payloads, _ = journaled(3)
     state = fresh()
@@ -149,8 +178,6 @@ def test_a_journal_with_another_verdict_than_ours_is_refused():
         entry = decode_entry(payload)
         replies = [effect for effect in entry.effects if isinstance(effect, Reply)]
         if replies:
-            from msgspec.structs import replace
-
             forged = replace(replies[0], approved=not replies[0].approved)
             with pytest.raises(FoldDiverged):
                 refold(state, replace(entry, effects=(forged,)))

@@ -18,7 +18,9 @@ WINDOWS = st.integers(1, 86_400_000 * MS)
 
 
 def bucket(rate="5", per_ns=1000 * MS, burst="5", at_ns=0):
-    return TokenBucket("t", int(Fraction(rate) * SCALE), per_ns, int(Fraction(burst) * SCALE), at_ns)
+    return TokenBucket(
+        "t", int(Fraction(rate) * SCALE), per_ns, int(Fraction(burst) * SCALE), at_ns
+    )
 
 
 @given(
@@ -118,10 +120,12 @@ def test_new_numbers_leave_what_was_used_used():
     assert Fraction(tested.level, tested.token) == 7
 
 
-@pytest.mark.parametrize("numbers", [(0, 1, SCALE), (1, 0, SCALE), (1, 1, SCALE - 1), (-1, 1, SCALE)])
-def test_a_bucket_without_a_rate_or_room_for_a_token_is_refused(numbers):
+@pytest.mark.parametrize(
+    ("rate", "per_ns", "burst"), [(0, 1, SCALE), (1, 0, SCALE), (1, 1, SCALE - 1), (-1, 1, SCALE)]
+)
+def test_a_bucket_without_a_rate_or_room_for_a_token_is_refused(rate, per_ns, burst):
     with pytest.raises(ValueError, match="throttle t"):
-        TokenBucket("t", *numbers, 0)
+        TokenBucket("t", rate, per_ns, burst, 0)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,12 @@ def test_the_age_of_data_counts_from_its_receipt():
     assert due[Signal.DATA_OLD] == 30_500 * MS + 1
 
 
+def test_data_is_never_newer_than_the_beat_that_tells_of_it():
+    session = beating()
+    session.beat(2, -60_000, 500 * MS)
+    assert session.data_at_ns == 500 * MS
+
+
 def test_a_stall_of_the_sentinel_forgives_one_window_and_approves_nothing():
     session = beating()
     session.forgive(60_000 * MS)
