@@ -60,8 +60,9 @@ def _lines(seed, count, start_ms=0):
         elif kind < 6:
             line = {"event": "order", "cl_ord_id": name, "symbol": symbol}
             line |= {"side": rng.choice(("buy", "sell")), "order_qty": str(rng.randrange(1, 300))}
-            line |= {"ord_type": "limit", "price": "1.1", "group": rng.choice((None, "g"))}
-            line |= {"stop_loss": None, "take_profit": None}
+            line |= {"ord_type": "limit", "price": "1.1"}
+            if rng.random() < 0.5:
+                line["group"] = "g"
         elif kind < 8:
             line = {"event": "execution", "cl_ord_id": f"o{seed}-{rng.randrange(number + 1)}"}
             line |= {"exec_type": rng.choice(("fill", "partial_fill", "cancelled"))}
@@ -75,7 +76,8 @@ def _lines(seed, count, start_ms=0):
 
 
 def _replayer():
-    replayer = Replayer(*_risk(CONFIG), _risk)
+    risk, config_hash = _risk(CONFIG)
+    replayer = Replayer(risk, config_hash, _risk)
     list(replayer.feed(_lines(0, 1)))
     return replayer
 
