@@ -8,6 +8,8 @@ from typing import TypeGuard
 from ipc.clock import NS_PER_MS
 from ipc.numbers import parse_decimal
 
+LATEST_NS = 1 << 62
+"""Times from here on are mistakes; deadlines after the last of them still fit in 63 bits."""
 LINE_MAX = 65_536
 WRONG = "\0"
 """Stands for an order field that was not a text: no pattern matches it, so it is ORDER_INVALID."""
@@ -33,9 +35,10 @@ class Line:
         self.event = name
         self.unit = "at_ns" if "at_ns" in self.fields else "at_ms"
         at = self.fields.get(self.unit)
-        if not isinstance(at, int) or isinstance(at, bool) or not 0 <= at < 1 << 63:
-            raise self.bad("`at_ms` or `at_ns`, an integer from 0, was expected")
-        self.at_ns = at if self.unit == "at_ns" else at * NS_PER_MS
+        scale = 1 if self.unit == "at_ns" else NS_PER_MS
+        if not isinstance(at, int) or isinstance(at, bool) or not 0 <= at * scale < LATEST_NS:
+            raise self.bad("`at_ms` or `at_ns`, an integer from 0 to the year 2116, was expected")
+        self.at_ns = at * scale
 
     def _parsed(self, text: str) -> dict[str, object]:
         if len(text) > LINE_MAX:

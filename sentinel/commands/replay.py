@@ -6,28 +6,34 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from sentinel.commands import exits
 
+if TYPE_CHECKING:
+    from ipc.config.values import RiskConfig
+
 
 @click.command("replay")
 @click.option("--config", metavar="FILE", help="The configuration; else the usual places.")
-@click.option(
-    "--events", required=True, metavar="FILE", help="JSON lines, or - for standard input."
-)
-def command(config: str | None, events: str) -> int:
+@click.option("--events", metavar="FILE", help="JSON lines, or - for standard input.")
+@click.option("--journal", metavar="DIR", help="A real journal, decided under CONFIG's limits.")
+def command(config: str | None, events: str | None, journal: str | None) -> int:
     """Feed events to the very core that guards, in virtual time; print one JSON line per intent.
 
     Lines are objects with `event` and `at_ms` or `at_ns` (see docs/replay.md); each verdict, and
-    each other effect, is a line on standard output. Exit codes: 0 done, 65 a bad line (its number
-    is named, what came before it was printed), 78 bad configuration.
+    each other effect, is a line on standard output. With --journal, each line is a verdict that
+    would have been another, with the recorded one beside it, and a count goes to standard error.
+    Exit codes: 0 done, 65 a bad line (its number is named, what came before it was printed) or a
+    bad journal, 78 bad configuration.
     """
+    if (events is None) == (journal is None):
+        raise click.UsageError("give either --events or --journal")
     from ipc.config.problems import ConfigError
     from ipc.config.reader import find_config, limits_hash, parse_config, read_config
-    from ipc.config.values import RiskConfig
     from sentinel.event_line import BadLine
     from sentinel.replay import Replayer
 
@@ -39,6 +45,9 @@ def command(config: str | None, events: str) -> int:
         risk = read_config(find_config(config, os.environ)).risk
     except ConfigError as error:
         raise exits.Stopped(exits.CONFIG, *str(error).splitlines()) from None
+    if journal is not None:
+        return _otherwise(Path(journal), risk, limits_hash(risk))
+    events = events or "-"
     replayer = Replayer(risk, limits_hash(risk), parsed)
     out = sys.stdout
     try:
@@ -49,6 +58,25 @@ def command(config: str | None, events: str) -> int:
         raise exits.Stopped(exits.DATA, f"{events}: {error}") from None
     except KeyboardInterrupt:
         raise exits.Stopped(exits.INTERRUPTED, "interrupted") from None
+    return 0
+
+
+def _otherwise(directory: Path, risk: RiskConfig, config_hash: str) -> int:
+    """Print the verdicts of a journal that would have been others."""
+    from sentinel.adapters.journal_format import JournalError
+    from sentinel.replay_journal import otherwise
+
+    judged = differing = 0
+    try:
+        for document, other in otherwise(directory, risk, config_hash):
+            judged += 1
+            if other:
+                differing += 1
+                sys.stdout.write(msgspec.json.encode(document).decode() + "\n")
+    except (JournalError, msgspec.DecodeError, OSError) as error:
+        raise exits.Stopped(exits.DATA, f"{directory}: {error}") from None
+    sys.stdout.flush()
+    click.echo(f"{judged} intents judged, {differing} would have been otherwise", err=True)
     return 0
 
 

@@ -325,3 +325,9 @@ def test_a_burst_of_a_thousand_gets_five_in_the_first_instant():
     tables = '[[throttle]]\nname = "t"\nrate = 5\nburst = 5'
     stand = Desk(account="required = false", tables=tables)
     assert sum(stand.buy("1", "1").approved for _ in range(1000)) == 5
+
+
+@pytest.mark.parametrize("at_ms", [(1 << 62) // 10**6 + 1, 253402300800000, 1 << 62])
+def test_a_time_too_late_to_have_deadlines_is_a_bad_line(at_ms):
+    with pytest.raises(BadLine, match=r"line 1: .*integer from 0"):
+        decided([{"at_ms": at_ms, "event": "halt", "cause": "x"}])
