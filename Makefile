@@ -1,10 +1,10 @@
 # One command per job; each does its own set-up in .venv/. PYTHON=… chooses the interpreter.
 .DEFAULT_GOAL := help
-.PHONY: demo test lint help lock setup
+.PHONY: demo test lint simulate help lock setup
 MAKEFLAGS += --no-print-directory
 
 # FEED goes by environment, so that no path is read as shell.
-export PYTHON FEED
+export PYTHON FEED SEEDS FIRST EVENTS
 python := .venv/bin/python
 # Most tests wait for a process or a socket: two at a time fit any machine.
 WORKERS := 2
@@ -21,6 +21,9 @@ lint: setup ## style, types, import contracts, and whether the locks are current
 	$(python) -m mypy
 	$(python) requirements/check.py
 	$(python) -m pytest --quiet tests/architecture
+
+simulate: setup ## seeded histories against the invariants (SEEDS=50000; FIRST=, EVENTS= for one again)
+	@$(python) -m tests.simulation --seeds $${SEEDS:-200} --first $${FIRST:-0} --events $${EVENTS:-2000}
 
 lock: setup ## compile requirements/*.txt from pyproject.toml (needs uv and the network)
 	@$(python) requirements/check.py --compile
